@@ -1,0 +1,25 @@
+import type { Afu } from '../core/index.ts';
+
+/** Major device number that sysfs `dev` shows; the kernel's is allocated dynamically, from the same range. */
+export const CXL_MAJOR = 242;
+
+/**
+ * The three views of an AFU, with their place among a slice's minors. C original: `CXL_DEV_MINORS` and
+ * `CXL_AFU_MINOR_D` ... (drivers/misc/cxl/cxl.h, file.c).
+ */
+export const views = {
+  d: { minor: 0, mode: 'dedicated_process', master: true },
+  m: { minor: 1, mode: 'afu_directed', master: true },
+  s: { minor: 2, mode: 'afu_directed', master: false },
+} as const;
+export type View = keyof typeof views;
+
+/** The views that an AFU shows in its current mode. */
+export function viewsOf(afu: Afu): View[] {
+  return (Object.keys(views) as View[]).filter(view => views[view].mode === afu.mode);
+}
+
+/** 13 minors for each card, of which the first is the card's own, and three for each slice. */
+export function minorOf(afu: Afu, view: View): number {
+  return 13 * afu.adapter.card + 1 + 3 * afu.slice + views[view].minor;
+}

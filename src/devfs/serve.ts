@@ -1,0 +1,21 @@
+import type { Adapter } from '../core/index.ts';
+import { mount, type Mount, type MountOptions } from '../fuse/index.ts';
+import { deviceTree, type DevicePermissions } from './tree.ts';
+
+export interface ServeOptions extends MountOptions {
+  readonly permissions?: Partial<DevicePermissions> | undefined;
+}
+
+/**
+ * Mounts the device files of `adapters` on `directory` and serves them until the mount goes away. A stale mount that a
+ * dead server left there is cleared first.
+ * @throws MountError, whose message says what is wrong and what to do
+ */
+export function serveDevices(
+  directory: string,
+  adapters: readonly Adapter[],
+  options: ServeOptions = {},
+): Promise<Mount> {
+  const { permissions, ...mountOptions } = options;
+  return mount(directory, deviceTree(adapters, permissions), mountOptions);
+}
