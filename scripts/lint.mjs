@@ -6,6 +6,7 @@ const bin = name => `${root}/node_modules/.bin/${name}`;
 const failed = [
   ['oxfmt', run(bin('oxfmt'), ['--check'])],
   ['oxlint', run(bin('oxlint'), ['--type-aware', '--deny-warnings'])],
+  ['examples', run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.examples.json'])],
   ['arrows', run(process.execPath, ['scripts/check-arrows.mjs'])],
 ].filter(([, status]) => status !== 0);
 for (const [name] of failed) process.stderr.write(`lint: ${name} failed\n`);

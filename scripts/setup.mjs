@@ -1,7 +1,7 @@
 // What `npm run demo`, `npm test` and `npm run bench` do first on a fresh machine: install and build when missing or stale.
 // Uses nothing but Node, because nothing else may be there yet.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,13 +9,16 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = path => join(root, path);
 const changed = path => (existsSync(at(path)) ? statSync(at(path)).mtimeMs : 0);
 
+/** Written after a build without errors. */
+const stamp = 'dist/.built';
+
 function newestSource(directory) {
   let newest = 0;
   for (const entry of readdirSync(at(directory), { withFileTypes: true })) {
     if (entry.name === 'node_modules' || entry.name === 'dist') continue;
     const path = join(directory, entry.name);
     if (entry.isDirectory()) newest = Math.max(newest, newestSource(path));
-    else if (/\.ts$/.test(entry.name)) newest = Math.max(newest, changed(path));
+    else if (entry.name.endsWith('.ts')) newest = Math.max(newest, changed(path));
   }
   return newest;
 }
@@ -40,10 +43,11 @@ export function prepare() {
   if (changed('node_modules/.package-lock.json') < changed('package-lock.json')) {
     step('installing dependencies (npm ci) ...', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
   }
-  const built = changed('dist/.tsbuildinfo');
+  const built = changed(stamp);
   const sources = ['src', 'test', 'bench', 'examples'].filter(path => existsSync(at(path)));
   if (built < Math.max(changed('tsconfig.json'), changed('package.json'), ...sources.map(newestSource))) {
     step('building (tsc) ...', process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json']);
+    writeFileSync(at(stamp), '');
   }
 }
 

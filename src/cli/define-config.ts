@@ -1,0 +1,38 @@
+import type { AfuDefinition, EchoOptions, TickerOptions } from '../afu/index.ts';
+
+/** A stock model by its name, with its own options beside what every AFU has. */
+export type NamedModel = ({ readonly model: 'ticker' } & TickerOptions) | ({ readonly model: 'echo' } & EchoOptions);
+
+/** One AFU: a stock model by name, or a definition from a function of `afukit/afu` or your own. */
+export type AfuConfig = AfuDefinition | NamedModel;
+
+export interface AdapterConfig {
+  /** Card number, 0 to 18; default: the lowest that no other adapter has. */
+  readonly card?: number | undefined;
+  /** Its AFUs, slice 0 first; 1 to 4. */
+  readonly afus: readonly AfuConfig[];
+}
+
+/** What `afukit serve` and `afukit run` serve. */
+export interface AfukitConfig {
+  readonly adapters: readonly AdapterConfig[];
+  /** Of the files in dev/cxl; the kernel enforces them. */
+  readonly permissions?:
+    | {
+        /** User name or id; default: who runs afukit. */
+        readonly owner?: string | number | undefined;
+        /** Group name or id; default: the group of who runs afukit. */
+        readonly group?: string | number | undefined;
+        /** Permission bits, such as 0o660 or "0660"; default 0o600. */
+        readonly mode?: string | number | undefined;
+      }
+    | undefined;
+}
+
+/** A config file's default export: the configuration, or a function that makes it. */
+export type AfukitConfigExport = AfukitConfig | (() => AfukitConfig | Promise<AfukitConfig>);
+
+/** Returns the configuration, typed: `export default defineConfig({ adapters: [...] })`. */
+export function defineConfig(config: AfukitConfigExport): AfukitConfigExport {
+  return config;
+}

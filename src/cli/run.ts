@@ -1,0 +1,27 @@
+import { constants } from 'node:os';
+
+import { loadConfig } from './config.ts';
+import { NamespaceError, runInNamespace } from './namespace.ts';
+import { EndSignals, startServing } from './serving.ts';
+import { UserError, type Arguments } from './verb.ts';
+
+/** `afukit run -- PROGRAM`: the program's exit status, with everything taken down before it is passed on. */
+export async function run({ values, rest }: Arguments): Promise<number> {
+  const [program, ...args] = rest;
+  if (program === undefined) throw new UserError('which program? afukit run [--config FILE] -- PROGRAM [ARGUMENT...]');
+  const signals = new EndSignals();
+  const { adapters, permissions } = await loadConfig(values['config'] as string | undefined);
+  const serving = await startServing(undefined, adapters, {
+    permissions,
+    onWarning: message => process.stderr.write(`afukit: ${message}\n`),
+  });
+  try {
+    if (signals.caught !== undefined) return 128 + constants.signals[signals.caught];
+    signals.ignore();
+    return await runInNamespace({ tree: serving.directory, program, args });
+  } catch (error) {
+    throw error instanceof NamespaceError ? new UserError(error.message, { cause: error }) : error;
+  } finally {
+    await serving.close();
+  }
+}

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+
+import { viewsOf } from '../devfs/index.ts';
+import { loadConfig } from './config.ts';
+import { EndSignals, startServing } from './serving.ts';
+import type { Arguments } from './verb.ts';
+
+/** `afukit serve`: until a signal or until somebody unmounts. */
+export async function serve({ values }: Arguments): Promise<number> {
+  const signals = new EndSignals();
+  const { adapters, permissions } = await loadConfig(values['config'] as string | undefined);
+  const serving = await startServing(values['mount'] as string | undefined, adapters, {
+    permissions,
+    onWarning: message => process.stderr.write(`afukit: ${message}\n`),
+    ...(values['trace'] === true ? { trace: (line: string) => process.stderr.write(`${line}\n`) } : {}),
+  });
+  const afus = adapters.flatMap(adapter => adapter.afus);
+  const devices = afus.flatMap(afu =>
+    viewsOf(afu).map(view => ({ path: join(serving.directory, 'dev/cxl', afu.name + view), model: afu.backend.name })),
+  );
+  if (values['json'] === true) {
+    process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, mount: serving.directory, devices })}\n`);
+  } else {
+    for (const { path, model } of devices) process.stdout.write(`${path}  ${model}\n`);
+    process.stdout.write(`serving on ${serving.directory}; Ctrl-C ends it\n`);
+  }
+  await Promise.race([signals.first, serving.closed]);
+  await serving.close();
+  if (signals.caught === undefined) process.stderr.write(`afukit: ${serving.directory} was unmounted\n`);
+  return 0;
+}

@@ -1,0 +1,28 @@
+import type { ParseArgsConfig } from 'node:util';
+
+/** What the command line gave a verb. */
+export interface Arguments {
+  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  /** What follows the options; for `run`, the program and its arguments. */
+  readonly rest: readonly string[];
+}
+
+/** One verb of `afukit VERB`. */
+export interface Verb {
+  readonly summary: string;
+  /** What stands behind the verb's name in the usage line. */
+  readonly usage: string;
+  /** Printed below the usage, one entry for each option. */
+  readonly options: NonNullable<ParseArgsConfig['options']>;
+  readonly help: string;
+  /** Whether anything but options may follow. */
+  readonly takesRest?: boolean;
+  /** The verb's code is loaded when it is called, so that help stays quick. Returns the exit status. */
+  readonly load: () => Promise<(args: Arguments) => Promise<number>>;
+}
+
+/** A user's mistake: one line on stderr and exit status 2, never a stack trace. */
+export class UserError extends Error {}
+
+/** Exit status after a {@link UserError}. */
+export const USER_ERROR_STATUS = 2;

@@ -1,0 +1,16 @@
+/**
+ * The Linux cxl driver's contexts and events in user space: `afukit`.
+ *
+ * @module
+ */
+export * from './abi/index.ts';
+export * from './core/index.ts';
+export { CxlFile, openAfu, type StartWorkOptions, type WaitOptions } from './file/index.ts';
+export { afuOptions, defineAfu, echo, ticker, type AfuDefinition, type AfuModel } from './afu/index.ts';
+export {
+  defineConfig,
+  type AdapterConfig,
+  type AfuConfig,
+  type AfukitConfig,
+  type AfukitConfigExport,
+} from './cli/define-config.ts';
