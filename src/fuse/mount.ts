@@ -69,7 +69,8 @@ export async function mount(directory: string, root: DirectoryNode, options: Mou
     closeQuietly(fd);
     throw new MountError('EIO', `${path} was mounted but is not in /proc/self/mountinfo (another mount namespace?)`);
   }
-  const session = new Session(transportFor(fd, there.minor, path, options.reader ?? 'auto'), root, options);
+  const transport = transportFor(fd, there.minor, path, options.reader ?? 'auto');
+  const session = new Session(transport, root, options);
   const mounted = new Mounted(path, there.minor, session);
   session.start();
   if (await session.ready) return mounted;
@@ -85,7 +86,16 @@ function checkName(option: string, name: string): string {
 }
 
 function transportFor(fd: number, connection: number, path: string, reader: 'stream' | 'parked' | 'auto'): Transport {
-  if (reader !== 'parked' && pipeBinding()) return new StreamTransport(fd);
+  if (reader !== 'parked' && pipeBinding()) {
+    try {
+      return new StreamTransport(fd);
+    } catch (cause) {
+      // libuv may have made the descriptor non-blocking already, so there is no going back to the parked read.
+      closeQuietly(fd);
+      runSync(...unmountCommand(path, { lazy: true }));
+      throw new MountError('EIO', `${String(cause)}: use the reader 'parked'`, { cause });
+    }
+  }
   return new ParkedTransport(fd, () => abortConnection(connection, path));
 }
 

@@ -15,6 +15,9 @@ const REMEDY: Readonly<Record<string, string>> = {
   umount: 'it comes with util-linux: apt-get install mount',
 };
 
+/** Looked at first while we serve: Node waits for the search, and a directory of PATH may lie in our own mount. */
+const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/run/wrappers/bin:/run/current-system/sw/bin';
+
 /**
  * Runs a program to its end without blocking, with `fd` as its descriptor 3.
  * @throws MountError ENOEXEC when the program is not installed
@@ -23,7 +26,12 @@ export function run(program: string, args: readonly string[], fd?: number): Prom
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'ignore', 'pipe', ...(fd === undefined ? [] : [fd])],
-      env: { ...process.env, LC_ALL: 'C', ...(fd === undefined ? {} : { _FUSE_COMMFD: '3' }) },
+      env: {
+        ...process.env,
+        LC_ALL: 'C',
+        // With a descriptor to hand over nothing is served yet.
+        ...(fd === undefined ? { PATH: `${SYSTEM_PATH}:${process.env['PATH'] ?? ''}` } : { _FUSE_COMMFD: '3' }),
+      },
     });
     let stderr = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -56,6 +64,6 @@ export interface Unmounting {
 
 /** The program and its arguments that unmount `directory`. -i: no helper program; -c: do not look at the path. */
 export function unmountCommand(directory: string, { lazy, force }: Unmounting): [string, string[]] {
-  if (!isRoot()) return ['fusermount3', ['-u', ...(lazy ? ['-z'] : []), '-q', '--', directory]];
+  if (!isRoot()) return ['fusermount3', ['-u', ...(lazy ? ['-z'] : []), '--', directory]];
   return ['umount', ['-i', '-c', ...(force ? ['-f'] : []), ...(lazy ? ['-l'] : []), '--', directory]];
 }

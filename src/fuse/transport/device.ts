@@ -17,8 +17,7 @@ export function unexpected(error: Error): Error | undefined {
 
 /** Read again: nothing was lost. */
 export function isTransient(error: Error): boolean {
-  const code = codeOf(error);
-  return code === 'EINTR' || code === 'EAGAIN';
+  return codeOf(error) === 'EINTR';
 }
 
 /** One answer. False: the request, or the whole connection, is gone. @throws the system error, EINVAL for a malformed one */
