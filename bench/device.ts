@@ -16,7 +16,7 @@
  */
 import { parseArgs } from 'node:util';
 
-import { Adapter, MAX_PROCESS_ELEMENTS } from '../src/core/index.ts';
+import { Adapter, MAX_PROCESS_ELEMENTS, type DriverModule } from '../src/core/index.ts';
 import type { AfuBackend, Context, DriverEvent, DriverOps, FetchDriverOps, PollDriverOps } from '../src/core/index.ts';
 import { serveDevices } from '../src/devfs/index.ts';
 import { contextEventsPending, defineDriver, setDriverOps } from '../src/driver/index.ts';
@@ -36,12 +36,14 @@ interface Saturation {
 
 /** One event that waits, or none; the newest time stays. */
 class Slot implements Source, PollDriverOps {
+  readonly owner: DriverModule;
   readonly #context: Context;
   readonly #saturation: Saturation;
   readonly #stamp = new Stamp();
   #pending = false;
 
-  constructor(context: Context, saturation: Saturation) {
+  constructor(context: Context, owner: DriverModule, saturation: Saturation) {
+    this.owner = owner;
     this.#context = context;
     this.#saturation = saturation;
   }
@@ -80,6 +82,7 @@ class Slot implements Source, PollDriverOps {
 
 /** `size` events raised together; when the last has reached its reader, as many again. */
 class Batch implements Source, FetchDriverOps {
+  readonly owner: DriverModule;
   readonly #context: Context;
   readonly #stamp = new Stamp();
   /** Each event has memory of its own, as a driver's that come from different places would. */
@@ -87,7 +90,8 @@ class Batch implements Source, FetchDriverOps {
   #fetched = 0;
   #delivered = 0;
 
-  constructor(context: Context, size: number) {
+  constructor(context: Context, owner: DriverModule, size: number) {
+    this.owner = owner;
     this.#context = context;
     this.#events = Array.from({ length: size }, () => ({ data: new Uint8Array(Stamp.SIZE), dataSize: Stamp.SIZE }));
   }
@@ -171,9 +175,9 @@ async function main(): Promise<void> {
   const started = new Set<Source>();
   const driver = defineDriver({
     name: 'bench',
-    open(context) {
+    open(context, module) {
       const batched = saturate && eventsPerRead > 1;
-      const source = batched ? new Batch(context, eventsPerRead) : new Slot(context, saturation);
+      const source = batched ? new Batch(context, module, eventsPerRead) : new Slot(context, module, saturation);
       setDriverOps(context, source.ops);
       sources.set(context, source);
     },

@@ -26,7 +26,7 @@ const { values, positionals } = parseArgs({
 const withQueue = positionals[0] === 'queue';
 const count = Number(values.open);
 const backend = { name: 'bench', attachProcess() {}, detachProcess() {} };
-const afu = new Adapter({ afus: [{ backend, numProcs: count + 1, irqsMin: 0 }] }).afus[0]!;
+const afu = new Adapter({ afus: [{ backend, driver: { name: 'bench' }, numProcs: count + 1, irqsMin: 0 }] }).afus[0]!;
 const payload = new Uint8Array(32);
 const buffer = new Uint8Array(4096);
 

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { GCProfiler } from 'node:v8';
 
 import { POLLIN, POLLRDNORM } from '../src/abi/index.ts';
-import { Adapter, type Context, type DriverEvent } from '../src/core/index.ts';
+import { Adapter, DriverModule, type Context, type DriverEvent } from '../src/core/index.ts';
 import { contextEventsPending, EventQueue, setDriverOps } from '../src/driver/index.ts';
 import { openAfu, type CxlFile } from '../src/file/index.ts';
 
@@ -19,6 +19,7 @@ const RING_SLOTS = 16;
 const PAYLOAD_SIZE = 32;
 const HEADER_SIZE = 8;
 const READY = POLLIN | POLLRDNORM;
+const owner = new DriverModule({ name: 'bench' });
 
 /** Makes the event of round number `round`. */
 type Cause = (round: number) => void;
@@ -48,6 +49,7 @@ function pullForm(context: Context): Cause {
   let head = 0;
   let tail = 0;
   setDriverOps(context, {
+    owner,
     eventPending: () => tail !== head,
     deliverEvent(_context, buffer, offset) {
       buffer.set(slots[tail++ % RING_SLOTS]!, offset);
@@ -70,6 +72,7 @@ function fetchForm(context: Context): Cause {
   let fetched = 0;
   let done = 0;
   setDriverOps(context, {
+    owner,
     fetchEvent: () => (fetched === head ? null : slots[fetched++ % RING_SLOTS]!),
     eventDelivered: () => void done++,
   });
@@ -123,7 +126,7 @@ function bytesPerRound(run: (rounds: number) => void): number {
 /** One file, started, with `kind`'s events; returns what runs rounds on it. */
 function open(kind: Kind): (rounds: number) => void {
   const backend = { name: 'bench', attachProcess() {}, detachProcess() {} };
-  const [afu] = new Adapter({ afus: [{ backend }] }).afus;
+  const [afu] = new Adapter({ afus: [{ backend, driver: owner }] }).afus;
   const file = openAfu(afu!);
   file.startWork({ numInterrupts: INTERRUPTS });
   const cause = kind.prepare(file.context);

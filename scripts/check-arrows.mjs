@@ -13,8 +13,11 @@ export const arrows = {
   afu: { rooms: ['core', 'abi', 'driver'], outside: [], globals: true },
   fuse: { rooms: [], outside: ['node:', 'koffi'] },
   devfs: { rooms: ['fuse', 'file', 'core', 'abi', 'driver', 'afu'], outside: ['node:', 'koffi'] },
-  cli: { rooms: ['devfs', 'fuse', 'file', 'core', 'abi', 'driver', 'afu', '.'], outside: ['node:', 'jiti', 'koffi', 'valibot'] },
-  '.': { rooms: ['devfs', 'file', 'core', 'abi', 'driver', 'afu', 'cli'], outside: [] },
+  cli: {
+    rooms: ['devfs', 'fuse', 'file', 'core', 'abi', 'driver', 'afu', '.'],
+    outside: ['node:', 'jiti', 'koffi', 'valibot'],
+  },
+  '.': { rooms: ['devfs', 'file', 'core', 'abi', 'driver', 'afu', 'cli'], outside: ['node:diagnostics_channel'] },
 };
 
 const importPattern = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"`])([^'"`\n]+)\1/g;
@@ -44,12 +47,19 @@ export function violations(source, table = arrows) {
     for (const [, , target] of text.matchAll(importPattern)) {
       if (target.startsWith('.')) {
         const other = roomOf(relative(source, join(dirname(file), target)));
-        if (other !== room && !allowed.rooms.includes(other)) found.push(`src/${name}: ${room} must not import ${other}`);
-      } else if (!allowed.outside.some(prefix => target === prefix || (prefix.endsWith(':') && target.startsWith(prefix)))) {
+        if (other !== room && !allowed.rooms.includes(other))
+          found.push(`src/${name}: ${room} must not import ${other}`);
+      } else if (
+        !allowed.outside.some(prefix => target === prefix || (prefix.endsWith(':') && target.startsWith(prefix)))
+      ) {
         found.push(`src/${name}: ${room} must not import "${target}"`);
       }
     }
-    if (!allowed.globals && !allowed.outside.includes('node:') && /\bprocess\.|\bBuffer\b|\bsetImmediate\b/.test(text)) {
+    if (
+      !allowed.globals &&
+      !allowed.outside.includes('node:') &&
+      /\bprocess\.|\bBuffer\b|\bsetImmediate\b/.test(text)
+    ) {
       found.push(`src/${name}: ${room} uses a Node global (process, Buffer or setImmediate)`);
     }
   }

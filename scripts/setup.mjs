@@ -1,7 +1,7 @@
 // What `npm run demo`, `npm test` and `npm run bench` do first on a fresh machine: install and build when missing or stale.
 // Uses nothing but Node, because nothing else may be there yet.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -46,6 +46,8 @@ export function prepare() {
   const built = changed(stamp);
   const sources = ['src', 'test', 'bench', 'examples'].filter(path => existsSync(at(path)));
   if (built < Math.max(changed('tsconfig.json'), changed('package.json'), ...sources.map(newestSource))) {
+    // What is gone from the sources must not be run.
+    rmSync(at('dist'), { recursive: true, force: true });
     step('building (tsc) ...', process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json']);
     writeFileSync(at(stamp), '');
   }

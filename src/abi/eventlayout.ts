@@ -11,6 +11,8 @@ export const DATA_STORAGE_EVENT_SIZE = 40;
 export const AFU_ERROR_EVENT_SIZE = 24;
 /** Most payload bytes of one AFU driver event: header and payload together fill CXL_READ_MIN_SIZE. */
 export const MAX_DRIVER_EVENT_DATA = 4088;
+/** Most payload bytes of a driver event whose driver asked for more than that: what the header's 16-bit size can say. */
+export const MAX_LARGE_EVENT_DATA = 65527;
 /**
  * Bytes before `data` in struct cxl_event_afu_driver_reserved `{ __u32 data_size; __u8 data[]; }`, in which an AFU driver
  * hands its event to cxl. Inside the kernel only: the buffer of read() holds the payload straight after the header.

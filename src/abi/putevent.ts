@@ -14,7 +14,7 @@ import {
   CXL_EVENT_DATA_STORAGE,
   DATA_STORAGE_EVENT_SIZE,
   EVENT_HEADER_SIZE,
-  MAX_DRIVER_EVENT_DATA,
+  MAX_LARGE_EVENT_DATA,
 } from './eventlayout.ts';
 
 const little: boolean = hostOrder === 'little';
@@ -117,14 +117,14 @@ export function putAfuError(bytes: Uint8Array, offset: number, pe: number, error
  * Writes the header of a CXL_EVENT_AFU_DRIVER; the caller puts the payload straight after it, at `offset + 8`. Its size
  * field is not in the buffer: `data_size` of struct cxl_event_afu_driver_reserved stays inside the kernel.
  *
- * @param dataSize bytes of the payload, 0 to 4088.
+ * @param dataSize bytes of the payload, 0 to 65527; more than 4088 only where the driver asked for it.
  * @returns the size of the whole event, 8 + dataSize.
  * @throws RangeError if `dataSize` is out of range. NOTE: the kernel computes the 16-bit size first, so that 65528 and
  *   more wrap past its check (drivers/misc/cxl/file.c, afu_read).
  */
 export function putDriverHeader(bytes: Uint8Array, offset: number, pe: number, dataSize: number): number {
-  if (!(dataSize >= 0 && dataSize <= MAX_DRIVER_EVENT_DATA)) {
-    throw new RangeError(`driver event of ${dataSize} bytes: 0 to ${MAX_DRIVER_EVENT_DATA} are possible`);
+  if (!(dataSize >= 0 && dataSize <= MAX_LARGE_EVENT_DATA)) {
+    throw new RangeError(`driver event of ${dataSize} bytes: 0 to ${MAX_LARGE_EVENT_DATA} are possible`);
   }
   return putHeader(bytes, offset, CXL_EVENT_AFU_DRIVER, EVENT_HEADER_SIZE + dataSize, pe);
 }

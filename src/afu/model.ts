@@ -1,4 +1,4 @@
-import type { AfuBackend, AfuOptions, Context } from '../core/index.ts';
+import { diagnose, watchPromise, type AfuBackend, type AfuOptions, type Context } from '../core/index.ts';
 
 /** What a model does for one context from START_WORK until detach: it works on a process element's behalf. */
 export class ProcessElement {
@@ -66,10 +66,13 @@ export class ProcessElement {
 /** An accelerator. One model object is one AFU. */
 export interface AfuModel {
   readonly name: string;
-  /** START_WORK: begin; throw a CxlError to refuse with its errno. */
-  attach(element: ProcessElement): void;
+  /**
+   * START_WORK: begin; throw a CxlError to refuse with its errno. A promise is not waited for: when it rejects, that is
+   * reported and the process element detached.
+   */
+  attach(element: ProcessElement): void | Promise<void>;
   /** The work is over: stop timers, let go of everything that belongs to `element`. */
-  detach?(element: ProcessElement): void;
+  detach?(element: ProcessElement): void | Promise<void>;
 }
 
 /** An AFU as a configuration names it: a model, the driver that goes with it, and what its descriptor says. */
@@ -101,7 +104,7 @@ class ModelBackend implements AfuBackend {
     const element = new ProcessElement(context);
     this.#elements.set(context, element);
     try {
-      this.#model.attach(element);
+      this.#watch('attach', context, this.#model.attach(element), () => context.detach());
     } catch (error) {
       this.#elements.delete(context);
       element.detached();
@@ -114,6 +117,15 @@ class ModelBackend implements AfuBackend {
     if (!element) return;
     this.#elements.delete(context);
     element.detached();
-    this.#model.detach?.(element);
+    this.#watch('detach', context, this.#model.detach?.(element), () => {});
+  }
+
+  /** A model may work on asynchronously; what fails there must not end the process. */
+  #watch(callback: string, context: Context, returned: unknown, failed: () => void): void {
+    watchPromise(returned, error => {
+      const source = `AFU model ${this.name}`;
+      context.report(diagnose({ source, callback, context, problem: 'rejected', error }));
+      failed();
+    });
   }
 }

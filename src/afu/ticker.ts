@@ -10,6 +10,8 @@ export interface TickerOptions extends Omit<Partial<AfuDefinition>, 'model'> {
 
 /** The shortest that a timer sleeps; anything shorter is waited for awake. */
 const TIMER_MS = 1;
+/** The longest: a descriptor that is an address asks for more, and is slept for in pieces. */
+const LONGEST_TIMER_MS = 0x7fff_ffff;
 
 /** One process element's ticks: interrupts 1, 2, ... up to the number it was given, then 1 again. */
 class Ticks {
@@ -45,7 +47,7 @@ class Ticks {
       const immediate = setImmediate(this.#tick);
       this.#stop = () => clearImmediate(immediate);
     } else {
-      const timer = setTimeout(this.#tick, Math.ceil(left));
+      const timer = setTimeout(this.#tick, Math.min(Math.ceil(left), LONGEST_TIMER_MS));
       this.#stop = () => clearTimeout(timer);
     }
   }
@@ -54,7 +56,9 @@ class Ticks {
 /** An AFU that raises an interrupt every so many microseconds while work is started, and does nothing else. */
 export function ticker(options: TickerOptions = {}): AfuDefinition {
   const { periodUs = 100_000, ...definition } = options;
-  if (!(periodUs >= 1)) throw new RangeError(`periodUs must be 1 or more microseconds, not ${String(periodUs)}`);
+  if (!(periodUs >= 1 && Number.isFinite(periodUs))) {
+    throw new RangeError(`periodUs must be 1 or more microseconds, not ${String(periodUs)}`);
+  }
   const running = new Map<ProcessElement, Ticks>();
   return defineAfu({
     ...definition,

@@ -1,20 +1,29 @@
 import { execFile } from 'node:child_process';
-import { access } from 'node:fs/promises';
-import { extname, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { dirname, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 import * as v from 'valibot';
 
-import { afuOptions, stockModel, type AfuDefinition, type StockModelName } from '../afu/index.ts';
-import { Adapter, MAX_ADAPTERS, MAX_PROCESS_ELEMENTS, MAX_SLICES } from '../core/index.ts';
-import type { DevicePermissions } from '../devfs/index.ts';
+import { afuOptions, stockModel, type AfuDefinition, type AfuModel, type StockModelName } from '../afu/index.ts';
+import {
+  Adapter,
+  CxlError,
+  DriverModule,
+  MAX_ADAPTERS,
+  MAX_PROCESS_ELEMENTS,
+  MAX_SLICES,
+  type AfuDriver,
+} from '../core/index.ts';
+import { Modules, sectionDebug, type DevicePermissions } from '../devfs/index.ts';
+import { defineDriver } from '../driver/index.ts';
+import { exists, loadFile } from './load-file.ts';
 import { UserError } from './verb.ts';
 
 /** A configuration as it is served. */
 export interface Served {
   readonly adapters: readonly Adapter[];
   readonly permissions: Partial<DevicePermissions>;
+  readonly modules: Modules;
 }
 
 const names = ['afukit.config.ts', 'afukit.config.mts', 'afukit.config.js', 'afukit.config.mjs'];
@@ -22,34 +31,52 @@ const byDefault = { adapters: [{ afus: [{ model: 'ticker' }, { model: 'echo' }] 
 
 const whole = (least: number, most: number): v.GenericSchema<number> =>
   v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
-const callback = v.custom<() => void>(value => typeof value === 'function', 'must be a function');
 
-const driver = v.looseObject({ name: v.pipe(v.string(), v.nonEmpty('a driver needs a name')) });
-const model = v.looseObject({ name: v.string(), attach: callback });
+/** Whether these have names, and a model its attach; they are used as they are, since copies would lose their classes. */
+const named = (value: unknown): boolean => typeof (value as { name?: unknown } | null)?.name === 'string';
+const attaches = (value: unknown): boolean => typeof (value as { attach?: unknown } | null)?.attach === 'function';
+const driverOrFile = v.custom<AfuDriver | string>(
+  value => (typeof value === 'string' ? value !== '' : named(value)),
+  'must be a driver with a name, or the path of its file',
+);
+const model = v.custom<AfuModel>(
+  value => named(value) && attaches(value),
+  'must be the name of a stock model, or an object with a name and attach(element)',
+);
 const descriptor = {
-  driver: v.optional(driver),
+  driver: v.optional(driverOrFile),
+  copyFault: v.optional(v.picklist(['keep', 'drop'])),
   modes: v.optional(v.pipe(v.array(v.picklist(['dedicated_process', 'afu_directed'])), v.minLength(1))),
   numProcs: v.optional(whole(1, MAX_PROCESS_ELEMENTS)),
   irqsMin: v.optional(whole(0, 2037)),
   irqsMax: v.optional(whole(0, 2037)),
   eventsPerRead: v.optional(whole(1, 65_536)),
 };
-const own = v.strictObject({ ...descriptor, model });
-const ticker = v.strictObject({
+/** The irqs are checked here too, since the core does not know the place in the file. */
+const entry = (entries: v.ObjectEntries): v.GenericSchema =>
+  v.pipe(
+    v.strictObject(entries),
+    v.check(value => {
+      const { irqsMin = 1, irqsMax = Infinity } = value as { irqsMin?: number; irqsMax?: number };
+      return irqsMin <= irqsMax;
+    }, 'irqsMax is below irqsMin'),
+  );
+const own = entry({ ...descriptor, model });
+const ticker = entry({
   ...descriptor,
   model: v.literal('ticker'),
   periodUs: v.optional(v.pipe(v.number(), v.minValue(1, 'must be 1 or more microseconds'))),
 });
 const { driver: _, ...withoutDriver } = descriptor;
-const echo = v.strictObject({ ...withoutDriver, model: v.literal('echo'), capacity: v.optional(whole(1, 1_048_576)) });
+const echo = entry({ ...withoutDriver, model: v.literal('echo'), capacity: v.optional(whole(1, 1_048_576)) });
 const byName = { ticker, echo } satisfies Record<StockModelName, v.GenericSchema>;
 
 const stockNames = Object.keys(byName).toSorted().join(', ');
 const afu = v.lazy((input): v.GenericSchema => {
-  const named = (input as { model?: unknown } | undefined)?.model;
-  if (typeof named !== 'string') return own;
-  if (Object.hasOwn(byName, named)) return byName[named as keyof typeof byName];
-  return v.object({ model: v.custom(() => false, `unknown model "${named}"; the stock models are ${stockNames}`) });
+  const name = (input as { model?: unknown } | undefined)?.model;
+  if (typeof name !== 'string') return own;
+  if (Object.hasOwn(byName, name)) return byName[name as keyof typeof byName];
+  return v.object({ model: v.custom(() => false, `unknown model "${name}"; the stock models are ${stockNames}`) });
 });
 const schema = v.strictObject({
   adapters: v.pipe(
@@ -62,6 +89,8 @@ const schema = v.strictObject({
     v.minLength(1, 'needs at least one adapter'),
     v.maxLength(MAX_ADAPTERS),
   ),
+  debug: v.optional(v.boolean()),
+  callbackBudgetMs: v.optional(v.pipe(v.number(), v.minValue(0))),
   permissions: v.optional(
     v.strictObject({
       owner: v.optional(v.union([v.string(), whole(0, 0xffff_fffe)])),
@@ -77,9 +106,9 @@ const schema = v.strictObject({
  */
 export async function loadConfig(file: string | undefined): Promise<Served> {
   const path = file === undefined ? await findConfig() : resolve(file);
-  if (path === undefined) return served(byDefault, 'the default configuration');
-  const loaded = await load(path, file ?? path);
-  return served(loaded, file ?? path);
+  if (path === undefined) return served(byDefault, 'the default configuration', '.');
+  const name = file ?? path;
+  return served(await loadFile(path, name), name, dirname(path));
 }
 
 async function findConfig(): Promise<string | undefined> {
@@ -87,60 +116,29 @@ async function findConfig(): Promise<string | undefined> {
   return undefined;
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function load(path: string, name: string): Promise<unknown> {
-  if (!(await exists(path))) throw new UserError(`${name}: no such file; name an existing one with --config`);
-  let exported: unknown;
-  try {
-    exported = /^\.[cm]?ts$/.test(extname(path)) ? await importTypeScript(path) : await importJavaScript(path);
-    if (typeof exported === 'function') exported = await (exported as () => unknown)();
-  } catch (error) {
-    throw new UserError(`${name}: cannot be loaded: ${firstLine(error)}`, { cause: error });
-  }
-  if (exported === undefined) {
-    throw new UserError(`${name}: has no default export; write "export default defineConfig({ ... })"`);
-  }
-  return exported;
-}
-
-async function importJavaScript(path: string): Promise<unknown> {
-  return ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
-}
-
-/** Node 20 does not read TypeScript; `afukit` itself is found also where the file's own project has not installed it. */
-async function importTypeScript(path: string): Promise<unknown> {
-  const { createJiti } = await import('jiti');
-  const manifest = (await import('node:module')).createRequire(import.meta.url)('../../../package.json') as {
-    exports: Record<string, string | { default: string }>;
-  };
-  const alias = Object.fromEntries(
-    Object.entries(manifest.exports).flatMap(([subpath, target]) =>
-      typeof target === 'string'
-        ? []
-        : [[`afukit${subpath.slice(1)}`, fileURLToPath(new URL(`../../../${target.default}`, import.meta.url))]],
-    ),
-  ) as Record<string, string>;
-  const loaded = await createJiti(import.meta.url, { alias, fsCache: false, moduleCache: false }).import(path);
-  return (loaded as { default?: unknown }).default;
-}
-
-async function served(config: unknown, name: string): Promise<Served> {
+async function served(config: unknown, name: string, directory: string): Promise<Served> {
   const checked = v.safeParse(schema, config);
   if (!checked.success) {
     const [issue] = checked.issues;
-    throw new UserError(`${name}: ${place(v.getDotPath(issue))}${issue.message}`);
+    throw new UserError(`${name}: ${place(v.getDotPath(issue))}${explained(issue)}`);
   }
-  const { adapters, permissions = {} } = checked.output;
+  const { adapters, permissions = {}, debug = false, callbackBudgetMs } = checked.output;
+  const drivers = new DriverFiles(directory);
+  const sections = debug ? sectionDebug() : undefined;
   try {
+    const made: Adapter[] = [];
+    for (const { card, afus } of numbered(adapters)) {
+      const options = [];
+      for (const entry of afus) options.push(afuOptions(await definition(entry, drivers)));
+      made.push(new Adapter({ card, afus: options, callbackBudgetMs, sections }));
+    }
     return {
-      adapters: numbered(adapters).map(
-        ({ card, afus }) => new Adapter({ card, afus: afus.map(entry => afuOptions(definition(entry))) }),
+      adapters: made,
+      modules: new Modules(
+        made,
+        drivers.files,
+        file => drivers.load(file),
+        line => process.stderr.write(`afukit: ${line}\n`),
       ),
       permissions: {
         ...(permissions.owner === undefined ? {} : { uid: await id('passwd', permissions.owner) }),
@@ -152,6 +150,40 @@ async function served(config: unknown, name: string): Promise<Served> {
     if (error instanceof RangeError || error instanceof UserError) throw new UserError(`${name}: ${error.message}`);
     throw error;
   }
+}
+
+/** Drivers that a configuration names by their files; AFUs with the same file have the same module. */
+class DriverFiles {
+  readonly files = new Map<DriverModule, string>();
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async module(file: string): Promise<DriverModule> {
+    const path = resolve(this.#directory, file);
+    for (const [module, loaded] of this.files) if (loaded === path) return module;
+    const module = new DriverModule(await this.load(path));
+    this.files.set(module, path);
+    return module;
+  }
+
+  /** @throws UserError when the file's default export is not a driver */
+  async load(path: string): Promise<AfuDriver> {
+    const name = relative('.', path);
+    try {
+      return defineDriver((await loadFile(path, name)) as AfuDriver);
+    } catch (error) {
+      throw error instanceof CxlError ? new UserError(`${name}: ${error.message}`, { cause: error }) : error;
+    }
+  }
+}
+
+/** What valibot says of a field that is too many or too few is not plain English. */
+function explained(issue: v.BaseIssue<unknown>): string {
+  if (issue.type !== 'strict_object') return issue.message;
+  return issue.expected === 'never' ? `unknown field ${issue.received}` : `the field ${issue.expected} is missing`;
 }
 
 /** `adapters.0.afus.1.model` as a JavaScript programmer writes it. */
@@ -175,10 +207,11 @@ function numbered<A extends { card?: number | undefined }>(adapters: readonly A[
   });
 }
 
-function definition(entry: unknown): AfuDefinition {
-  const { model: named, ...options } = entry as { model: unknown };
-  if (typeof named !== 'string') return entry as AfuDefinition;
-  return stockModel(named)!(options);
+async function definition(entry: unknown, drivers: DriverFiles): Promise<AfuDefinition> {
+  const { model: named, ...rest } = entry as AfuDefinition & { model: unknown; driver?: unknown };
+  const options = typeof rest.driver === 'string' ? { ...rest, driver: await drivers.module(rest.driver) } : rest;
+  if (typeof named === 'string') return stockModel(named)!(options);
+  return { ...options, model: named };
 }
 
 /** A user's or group's number, looked up where the system keeps them. */
@@ -196,8 +229,4 @@ async function id(database: 'passwd' | 'group', name: string | number): Promise<
 /** Permission bits, whose text is octal as chmod(1)'s is. */
 function bits(mode: string | number): number {
   return typeof mode === 'string' ? Number.parseInt(mode, 8) : mode;
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n', 1)[0]!;
 }

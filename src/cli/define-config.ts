@@ -3,8 +3,15 @@ import type { AfuDefinition, EchoOptions, TickerOptions } from '../afu/index.ts'
 /** A stock model by its name, with its own options beside what every AFU has. */
 export type NamedModel = ({ readonly model: 'ticker' } & TickerOptions) | ({ readonly model: 'echo' } & EchoOptions);
 
-/** One AFU: a stock model by name, or a definition from a function of `afukit/afu` or your own. */
-export type AfuConfig = AfuDefinition | NamedModel;
+/**
+ * One AFU: a stock model by name, or a definition from a function of `afukit/afu` or your own. A driver given as a path,
+ * relative to the config file, is a module that can be unloaded and reloaded while it is served.
+ */
+export type AfuConfig = WithDriverFile<AfuDefinition> | WithDriverFile<NamedModel>;
+
+type WithDriverFile<T> = T extends { driver?: infer D }
+  ? Omit<T, 'driver'> & { readonly driver?: D | string | undefined }
+  : T;
 
 export interface AdapterConfig {
   /** Card number, 0 to 18; default: the lowest that no other adapter has. */
@@ -16,6 +23,10 @@ export interface AdapterConfig {
 /** What `afukit serve` and `afukit run` serve. */
 export interface AfukitConfig {
   readonly adapters: readonly AdapterConfig[];
+  /** Looks for promises and timers begun inside a driver's callbacks; slow. Default false. */
+  readonly debug?: boolean | undefined;
+  /** Milliseconds that a driver's callback may take before that is reported; default 1. */
+  readonly callbackBudgetMs?: number | undefined;
   /** Of the files in dev/cxl; the kernel enforces them. */
   readonly permissions?:
     | {

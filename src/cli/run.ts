@@ -10,9 +10,10 @@ export async function run({ values, rest }: Arguments): Promise<number> {
   const [program, ...args] = rest;
   if (program === undefined) throw new UserError('which program? afukit run [--config FILE] -- PROGRAM [ARGUMENT...]');
   const signals = new EndSignals();
-  const { adapters, permissions } = await loadConfig(values['config'] as string | undefined);
+  const { adapters, permissions, modules } = await loadConfig(values['config'] as string | undefined);
   const serving = await startServing(undefined, adapters, {
     permissions,
+    modules,
     onWarning: message => process.stderr.write(`afukit: ${message}\n`),
   });
   try {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { viewsOf } from '../devfs/index.ts';
+import { nodesOf, viewsOf } from '../devfs/index.ts';
 import { loadConfig } from './config.ts';
 import { EndSignals, startServing } from './serving.ts';
 import type { Arguments } from './verb.ts';
@@ -8,16 +8,18 @@ import type { Arguments } from './verb.ts';
 /** `afukit serve`: until a signal or until somebody unmounts. */
 export async function serve({ values }: Arguments): Promise<number> {
   const signals = new EndSignals();
-  const { adapters, permissions } = await loadConfig(values['config'] as string | undefined);
+  const { adapters, permissions, modules } = await loadConfig(values['config'] as string | undefined);
   const serving = await startServing(values['mount'] as string | undefined, adapters, {
     permissions,
+    modules,
     onWarning: message => process.stderr.write(`afukit: ${message}\n`),
     ...(values['trace'] === true ? { trace: (line: string) => process.stderr.write(`${line}\n`) } : {}),
   });
   const afus = adapters.flatMap(adapter => adapter.afus);
-  const devices = afus.flatMap(afu =>
-    viewsOf(afu).map(view => ({ path: join(serving.directory, 'dev/cxl', afu.name + view), model: afu.backend.name })),
-  );
+  const devices = afus.flatMap(afu => {
+    const names = [...viewsOf(afu).map(view => `cxl/${afu.name}${view}`), ...Object.keys(nodesOf(afu))];
+    return names.map(name => ({ path: join(serving.directory, 'dev', name), model: afu.backend.name }));
+  });
   if (values['json'] === true) {
     process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, mount: serving.directory, devices })}\n`);
   } else {

@@ -1,6 +1,7 @@
 import { Afu, type AfuOptions } from './afu.ts';
-import { diagnosticText, type DiagnosticSink } from './diagnostics.ts';
+import { diagnosticLog, type Diagnostic, type DiagnosticSink } from './diagnostics.ts';
 import { CxlError } from './errors.ts';
+import { tracepoints } from './tracepoints.ts';
 
 /** An adapter has 13 minors: one of its own and three for each slice. */
 export const MAX_SLICES = 4;
@@ -14,8 +15,19 @@ export interface AdapterOptions {
   readonly card?: number | undefined;
   /** The slices, 1 to 4. */
   readonly afus: readonly AfuOptions[];
-  /** Where a driver's or a model's misbehaviour is reported; default: one line on the console. */
+  /** Where a driver's or a model's misbehaviour is reported; default: the console. */
   readonly onDiagnostic?: DiagnosticSink | undefined;
+  /** Milliseconds that a driver's callback may take before that is reported; default 1. */
+  readonly callbackBudgetMs?: number | undefined;
+  /** Finds what a callback began asynchronously, as CONFIG_DEBUG_ATOMIC_SLEEP would; default: nobody looks. */
+  readonly sections?: SectionDebug | undefined;
+}
+
+/** Looks at what happens inside atomic sections. */
+export interface SectionDebug {
+  enter(): void;
+  /** What was begun since `enter`, by kind, such as `PROMISE` or `Timeout`. */
+  leave(): readonly string[];
 }
 
 /** One CAPI card and its AFUs. C original: `struct cxl` (drivers/misc/cxl/cxl.h). */
@@ -26,6 +38,8 @@ export class Adapter {
   readonly userIrqs: number;
   /** True while a reset is under way: no context can be started. */
   contextsLocked = false;
+  readonly callbackBudgetMs: number;
+  readonly sections: SectionDebug | undefined;
   readonly #report: DiagnosticSink;
   #linkUp = true;
   #freeIrqs: number;
@@ -40,7 +54,9 @@ export class Adapter {
       throw new RangeError(`an adapter has 1 to ${MAX_SLICES} AFUs, not ${afus.length}`);
     }
     this.card = card;
-    this.#report = options.onDiagnostic ?? (diagnostic => console.warn(`afukit: ${diagnosticText(diagnostic)}`));
+    this.#report = options.onDiagnostic ?? (diagnostic => console.warn(diagnosticLog(diagnostic)));
+    this.callbackBudgetMs = options.callbackBudgetMs ?? 1;
+    this.sections = options.sections;
     this.userIrqs = ADAPTER_INTERRUPTS - 1 - 2 * afus.length;
     this.#freeIrqs = this.userIrqs;
     this.afus = afus.map((afu, slice) => new Afu(this, slice, afu));
@@ -56,8 +72,15 @@ export class Adapter {
     return this.#linkUp;
   }
 
-  get report(): DiagnosticSink {
-    return this.#report;
+  /** Hands a diagnostic to whoever listens. */
+  report(diagnostic: Diagnostic): void {
+    if (tracepoints.diagnostic.active) tracepoints.diagnostic.publish(diagnostic);
+    try {
+      this.#report(diagnostic);
+    } catch (error) {
+      // Whoever listens must not disturb what is being reported on.
+      console.error('afukit: a diagnostic could not be reported', diagnostic, error);
+    }
   }
 
   /**

@@ -1,12 +1,17 @@
-import { CXL_READ_MIN_SIZE } from '../abi/events.ts';
 import { POLLERR, POLLIN, POLLRDNORM } from '../abi/poll.ts';
 import type { Afu } from './afu.ts';
-import type { Diagnostic } from './diagnostics.ts';
+import { diagnose, type Diagnostic } from './diagnostics.ts';
+import type { DriverModule } from './driver-module.ts';
 import { driverOpsForm, type DriverOps, type FetchDriverOps, type PollDriverOps } from './driver-ops.ts';
-import { FetchSource, PollSource, type DriverSource } from './driver-source.ts';
+import type { DriverSource } from './driver-source.ts';
 import { CxlError } from './errors.ts';
-import { DRIVER_EVENT, GenericEvents, NO_EVENT, type Token } from './generic-events.ts';
-import { WaitQueue } from './wait-queue.ts';
+import { FetchSource } from './fetch-source.ts';
+import { PendingEvents, type ContextCounters } from './pending-events.ts';
+import { PollSource } from './poll-source.ts';
+import { tracepoints } from './tracepoints.ts';
+import { AtomicSection } from './atomic-section.ts';
+import type { WaitQueue } from './wait-queue.ts';
+import { watchPromise } from './promises.ts';
 
 /**
  * - `OPENED`: no work yet; nothing is pending, a reader waits.
@@ -45,8 +50,6 @@ export class Context {
   readonly pe: number;
   /** A master context sees the whole problem state area; set until the work is started. */
   master: boolean;
-  /** Who sleeps in poll or read. */
-  readonly waiters: WaitQueue = new WaitQueue();
   /** For whoever made the context; the core does not look at it. */
   priv: unknown = undefined;
 
@@ -54,24 +57,31 @@ export class Context {
   #work: Work | undefined;
   #interrupts = 0;
   #released = false;
-  readonly #events = new GenericEvents();
-  #driver: DriverSource | null = null;
-  #driverName = 'unnamed';
+  readonly #events: PendingEvents = new PendingEvents(this);
+  #module: DriverModule | undefined;
+  /** Whose ops were registered last, after they are gone. */
+  #lastOwner: DriverModule | undefined;
+  /** A post after the end was reported. */
+  #saidLate = false;
 
-  /** Given to a reader that has not said yet whether they arrived. */
-  readonly #taken: Token[] = [];
-  #takenCount = 0;
-  /** Given to a reader that they did not reach: these come first, in the order they had (C4). */
-  #kept: Token[] = [];
-  #locked = false;
-  #wakeAtUnlock = false;
-  #atUnlock: (() => void)[] | null = null;
+  /** Somebody has been told that there is nothing more to come: so it stays. */
+  #drained = false;
+  /** An AFU error was lost and that was reported. */
+  #errorLost = false;
+  readonly #section: AtomicSection = new AtomicSection(error => {
+    this.report(diagnose({ source: 'a waiter', callback: 'wake', context: this, problem: 'threw', error }));
+  });
 
   /** @internal Contexts are made by {@link Afu.openContext}. */
   constructor(afu: Afu, pe: number, master: boolean) {
     this.afu = afu;
     this.pe = pe;
     this.master = master;
+  }
+
+  /** Who sleeps in poll or read. */
+  get waiters(): WaitQueue {
+    return this.#section.waiters;
   }
 
   /** For messages: `afu0.0 pe 3`. */
@@ -93,6 +103,25 @@ export class Context {
     return this.#interrupts;
   }
 
+  /** The driver module that the context was opened with: the one whose ops its driver sets. */
+  get module(): DriverModule | undefined {
+    return this.#module;
+  }
+
+  /** The driver ops that are registered now. */
+  get driverOps(): DriverOps | undefined {
+    return this.#events.source?.ops;
+  }
+
+  get counters(): Readonly<ContextCounters> {
+    return this.#events.counters;
+  }
+
+  /** CLOSED, and somebody was told that nothing is left: read is EIO and poll POLLERR for ever. */
+  get drained(): boolean {
+    return this.#drained;
+  }
+
   /** True when the last descriptor is gone: nothing may be asked of the context any more. */
   get released(): boolean {
     return this.#released;
@@ -107,87 +136,67 @@ export class Context {
    */
   poll(): number {
     if (!this.afu.adapter.linkUp) return POLLERR;
+    if (this.#drained) return POLLERR;
     this.#lock('poll');
-    const pending = this.#eventPending();
-    this.#unlock();
+    let pending: boolean;
+    try {
+      ({ pending } = this.#events);
+    } finally {
+      this.#section.leave();
+    }
     if (pending) return POLLIN | POLLRDNORM;
-    return this.#status === 'CLOSED' ? POLLERR : 0;
+    return this.#isDrained() ? POLLERR : 0;
   }
 
   /**
    * Writes the next event into `bytes` at `offset`, or as many whole ones as `room` holds up to `most`, by default the
    * AFU's `eventsPerRead`, and returns their size in bytes. 0 means that nothing is pending; anything else must be followed
    * by {@link commit} or {@link putBack} in the same tick.
-   * @param room at least {@link CXL_READ_MIN_SIZE} bytes, which every single event fits
-   * @throws CxlError EDEADLK from within a driver's callback on this context
+   * @param room at least 4096 bytes, which every event fits whose driver did not ask for more
+   * @throws CxlError EMSGSIZE when the next event is larger than `room`, and stays; EDEADLK from within a driver's
+   * callback on this context
    */
   take(bytes: Uint8Array, offset: number, room: number, most: number = this.afu.eventsPerRead): number {
+    if (this.#drained) return 0;
     this.#lock('read');
-    let size = this.#takeOne(bytes, offset, room);
+    let size: number;
+    try {
+      size = this.#events.take(bytes, offset, room, most);
+    } catch (error) {
+      this.putBack(bytes);
+      throw error;
+    }
+    if (size > 0) return size;
+    this.#section.leave();
     if (size === 0) {
-      this.#unlock();
+      this.#isDrained();
       return 0;
     }
-    while (this.#takenCount < most) {
-      const next = this.#takeOne(bytes, offset + size, room - size);
-      if (next === 0) break;
-      size += next;
-    }
-    return size;
+    throw new CxlError('EMSGSIZE', 'read', `the next event of ${this.name} is larger than ${room} bytes`);
   }
 
   /** What {@link take} gave has reached its reader: it leaves the context. */
   commit(): void {
-    this.#takenCount = 0;
-    this.#locked = false;
-    if (this.#driver !== null) this.#driver.commit();
-    if (this.#wakeAtUnlock || this.#atUnlock !== null) this.#unlock();
+    this.#events.commit();
+    this.#section.open();
+    this.#events.source?.commit();
+    this.#section.leave();
   }
 
-  /** What {@link take} gave did not reach its reader: it is what is read next. `bytes` must still hold it. */
+  /**
+   * What {@link take} gave did not reach its reader: it is what is read next, or with `copyFault: 'drop'` lost. `bytes`
+   * must still hold it.
+   */
   putBack(bytes: Uint8Array): void {
-    const taken = this.#taken.slice(0, this.#takenCount);
-    for (const token of taken) if (token !== DRIVER_EVENT) this.#events.putBack(token);
-    if (this.#driver !== null) this.#driver.putBack(bytes);
-    this.#kept = [...taken, ...this.#kept];
-    this.#takenCount = 0;
-    this.#wakeAtUnlock = true;
-    this.#unlock();
-  }
-
-  /** The only place that decides whether something is pending (M5). C original: `ctx_event_pending`. */
-  #eventPending(): boolean {
-    return this.#kept.length > 0 || this.#events.pending || (this.#driver !== null && this.#driver.pending());
-  }
-
-  #takeOne(bytes: Uint8Array, offset: number, room: number): number {
-    if (this.#kept.length > 0) return this.#takeKept(bytes, offset, room);
-    if (this.#driver !== null) {
-      const size = this.#driver.take(bytes, offset, room);
-      if (size !== 0) {
-        this.#taken[this.#takenCount++] = DRIVER_EVENT;
-        return size;
-      }
-      // Pending, but with no room for it here: nothing of lower priority may overtake it.
-      if (room < CXL_READ_MIN_SIZE && this.#driver.pending()) return 0;
+    if (this.afu.copyFault === 'keep') {
+      this.#events.putBack(bytes);
+      this.#section.wakeAll();
+    } else {
+      this.#events.drop();
+      this.#section.open();
+      this.#events.source?.drop();
     }
-    const token = this.#events.next();
-    return token === NO_EVENT ? 0 : this.#takeToken(token, bytes, offset, room);
-  }
-
-  #takeKept(bytes: Uint8Array, offset: number, room: number): number {
-    const size = this.#takeToken(this.#kept[0]!, bytes, offset, room);
-    if (size !== 0) this.#kept.shift();
-    return size;
-  }
-
-  #takeToken(token: Token, bytes: Uint8Array, offset: number, room: number): number {
-    const size =
-      token === DRIVER_EVENT
-        ? this.#driver!.take(bytes, offset, room)
-        : this.#events.take(token, this.pe, bytes, offset, room);
-    if (size !== 0) this.#taken[this.#takenCount++] = token;
-    return size;
+    this.#section.leave();
   }
 
   // ---- what an AFU raises ------------------------------------------------------------------------------------------
@@ -199,10 +208,13 @@ export class Context {
    */
   raiseInterrupt(irq: number): void {
     if (this.#status === 'CLOSED') return;
-    if (!(irq >= 1 && irq <= this.#interrupts)) {
+    if (!(irq >= 1 && irq <= this.#interrupts && Number.isInteger(irq))) {
       throw new CxlError('EINVAL', 'interrupt', `${this.name} has interrupts 1 to ${this.#interrupts}, not ${irq}`);
     }
-    if (this.#events.raiseInterrupt(irq)) this.wake();
+    if (this.#section.locked) return this.#section.afterwards(() => this.raiseInterrupt(irq));
+    this.#events.raiseInterrupt(irq);
+    // Also when it coalesces, as the kernel does: edge-triggered epoll counts wake-ups.
+    this.wake();
   }
 
   /**
@@ -211,47 +223,96 @@ export class Context {
    */
   raiseFault(address: bigint, dsisr: bigint): void {
     if (this.#status === 'CLOSED') return;
-    this.#events.raiseFault(BigInt.asUintN(64, address), BigInt.asUintN(64, dsisr));
+    if (this.#section.locked) return this.#section.afterwards(() => this.raiseFault(address, dsisr));
+    this.#events.raiseFault(address, dsisr);
     this.wake();
   }
 
-  /** Reports an AFU error; while one is unread, later ones are only counted. C original: `cxl_irq` (irq-native). */
+  /**
+   * Reports an AFU error; while one is unread, later ones are counted, and the first of them is reported.
+   * C original: `native_irq_err` (drivers/misc/cxl/native.c).
+   */
   raiseAfuError(error: bigint): void {
     if (this.#status === 'CLOSED') return;
-    if (this.#events.raiseError(BigInt.asUintN(64, error))) this.wake();
+    if (this.#section.locked) return this.#section.afterwards(() => this.raiseAfuError(error));
+    const news = this.#events.raiseError(error);
+    if (news) this.wake();
+    else if (!this.#errorLost) {
+      const problem = `AFU error 0x${error.toString(16)} is lost: an earlier one is unread`;
+      this.report(
+        diagnose({ source: `AFU model ${this.afu.backend.name}`, callback: 'error', context: this, problem }),
+      );
+    }
+    this.#errorLost = !news;
   }
 
   /** Wakes all who wait; inside the atomic section, as soon as it ends. */
   wake(): void {
-    if (this.#locked) this.#wakeAtUnlock = true;
-    else this.waiters.wakeAll();
+    this.#section.wakeAll();
   }
 
   // ---- the AFU driver ----------------------------------------------------------------------------------------------
 
+  /** @internal The context was opened on an AFU that has this driver. @throws whatever the driver's open throws */
+  opened(module: DriverModule | undefined): void {
+    if (module?.state !== 'live') return;
+    this.belongsTo(module);
+    try {
+      const returned: unknown = module.driver.open?.(this, module);
+      watchPromise(returned, error => this.#hookFailed(module, 'open', 'rejected', error));
+    } catch (error) {
+      // It never had the context, so it need not release it.
+      this.#module = undefined;
+      module.put(this);
+      throw error;
+    }
+  }
+
+  /** @internal @throws CxlError ENODEV when the module is being unloaded */
+  belongsTo(module: DriverModule): void {
+    if (!module.tryGet(this)) throw new CxlError('ENODEV', 'open', `driver ${module.name} is being unloaded`);
+    this.#module = module;
+  }
+
   /**
-   * Registers the callbacks that deliver a driver's own events for this context; what was announced before is forgotten.
-   * @throws CxlError EINVAL when a callback is missing or the two forms are mixed: nothing is registered then
+   * Registers the callbacks that deliver a driver's own events for this context, and takes a reference to their owner.
+   * What was announced before is forgotten; events that the former ops hold are given back to them with -ECANCELED.
+   * @throws CxlError EINVAL, with a diagnostic, when a callback or the owner is missing, the two forms are mixed or a
+   * callback is async; ENODEV when the owner is being unloaded. Nothing has changed then
    * C original: `cxl_set_driver_ops` (drivers/misc/cxl/api.c), which warns and registers all the same.
    */
-  setDriverOps(ops: DriverOps, driverName: string = this.#driverName): void {
+  setDriverOps(ops: DriverOps): void {
     const checked = driverOpsForm(ops);
     if ('problem' in checked) {
-      const { problem } = checked;
-      this.report({ source: `driver ${driverName}`, callback: 'setDriverOps', context: this, problem });
+      const source = `driver ${(ops as DriverOps | null | undefined)?.owner?.name ?? this.#module?.name ?? 'unknown'}`;
+      this.report(diagnose({ source, callback: 'setDriverOps', context: this, problem: checked.problem }));
       throw new CxlError('EINVAL', 'setDriverOps', checked.problem);
     }
+    if (this.#released) throw new CxlError('EBADF', 'setDriverOps', `${this.name} is closed`);
     this.#lock('setDriverOps');
-    const former = this.#driver;
-    this.#driverName = driverName;
-    this.#driver =
-      checked.form === 'poll'
-        ? new PollSource(this, driverName, ops as PollDriverOps)
-        : new FetchSource(this, driverName, ops as FetchDriverOps);
-    this.#kept = this.#kept.filter(token => token !== DRIVER_EVENT);
-    this.#wakeAtUnlock = true;
-    this.#unlock();
-    former?.close();
+    if (!ops.owner.tryGet(this)) {
+      this.#section.leave();
+      throw new CxlError('ENODEV', 'setDriverOps', `driver ${ops.owner.name} is being unloaded`);
+    }
+    const form = { poll: PollSource, fetch: FetchSource }[checked.form];
+    const former = this.#events.replaceSource(new form(this, ops as PollDriverOps & FetchDriverOps));
+    this.#section.open();
+    this.#letGo(former);
+    this.#section.wakeAll();
+    this.#section.leave();
+  }
+
+  /** @internal An event of the driver's was fetched, or filled in by it. */
+  fetched(dataSize: number): void {
+    this.#events.counters.raised++;
+    if (tracepoints.fetched.active) this.afterUnlock(() => tracepoints.fetched.publish({ context: this, dataSize }));
+  }
+
+  #letGo(source: DriverSource | null): void {
+    if (source === null) return;
+    this.#events.counters.dropped += source.close();
+    this.#lastOwner = source.owner;
+    source.owner.put(this);
   }
 
   /**
@@ -262,9 +323,22 @@ export class Context {
     if (!Number.isInteger(count) || count < 0) {
       throw new CxlError('EINVAL', 'contextEventsPending', `a count of events, not ${String(count)}`);
     }
-    if (this.#driver === null || this.#released) return;
-    this.#driver.announce(count);
+    if (this.#released) return this.#postedLate();
+    const { source } = this.#events;
+    if (source === null || this.#drained) return;
+    if (!source.announce(count)) return;
+    if (tracepoints.announced.active) {
+      this.afterUnlock(() => tracepoints.announced.publish({ context: this, count }));
+    }
     this.wake();
+  }
+
+  #postedLate(): void {
+    const owner = this.#lastOwner ?? this.#module;
+    if (!owner || this.#saidLate) return;
+    this.#saidLate = true;
+    const problem = 'posted to a context that is closed; nobody will read it';
+    this.report(diagnose({ source: `driver ${owner.name}`, callback: 'contextEventsPending', context: this, problem }));
   }
 
   // ---- life --------------------------------------------------------------------------------------------------------
@@ -277,6 +351,7 @@ export class Context {
    */
   start(work: Work): void {
     const { adapter } = this.afu;
+    if (this.#section.locked) throw this.#deadlock('start');
     if (this.#status !== 'OPENED') throw new CxlError('EIO', 'start', `${this.name} is ${this.#status}`);
     adapter.allocateInterrupts(work.interrupts);
     this.#interrupts = work.interrupts;
@@ -291,7 +366,13 @@ export class Context {
       this.#freeInterrupts();
       throw error;
     }
+    if (this.status !== 'OPENED') {
+      // Detached while it was being attached: the AFU learns it now, since it could not before.
+      this.afu.detach(this);
+      throw new CxlError('EIO', 'start', `${this.name} was detached meanwhile`);
+    }
     this.#status = 'STARTED';
+    if (tracepoints.contextStart.active) tracepoints.contextStart.publish({ context: this });
   }
 
   /**
@@ -301,9 +382,11 @@ export class Context {
    * are woken too.
    */
   detach(): void {
+    if (this.#section.locked) return this.#section.afterwards(() => this.detach());
     if (this.#status === 'CLOSED') return;
     const wasStarted = this.#status === 'STARTED';
     this.#status = 'CLOSED';
+    if (tracepoints.contextDetach.active) tracepoints.contextDetach.publish({ context: this });
     try {
       if (wasStarted) this.afu.detach(this);
     } finally {
@@ -314,27 +397,49 @@ export class Context {
 
   /** The last user is gone: detaches, lets the driver go and frees the process element. Idempotent. */
   release(): void {
-    if (this.#locked) return this.afterUnlock(() => this.release());
+    if (this.#section.locked) return this.#section.afterwards(() => this.release());
     if (this.#released) return;
     try {
       this.detach();
     } finally {
-      this.#released = true;
-      this.#driver?.close();
-      this.#driver = null;
-      this.afu.contextReleased(this);
+      this.#finish();
     }
   }
 
-  /** Hands a diagnostic to the adapter's sink. */
+  #finish(): void {
+    this.#released = true;
+    this.#letGo(this.#events.replaceSource(null));
+    this.#events.close();
+    this.afu.contextReleased(this);
+    if (tracepoints.contextClose.active) tracepoints.contextClose.publish({ context: this });
+    this.#releaseModule();
+  }
+
+  /** The last that the driver hears of the context; from here on nothing of it is called. */
+  #releaseModule(): void {
+    const module = this.#module;
+    if (module === undefined) return;
+    try {
+      const returned: unknown = module.driver.release?.(this);
+      watchPromise(returned, error => this.#hookFailed(module, 'release', 'rejected', error));
+    } catch (error) {
+      this.#hookFailed(module, 'release', 'threw', error);
+    }
+    module.put(this);
+  }
+
+  #hookFailed(module: DriverModule, callback: string, problem: string, error: unknown): void {
+    this.report(diagnose({ source: `driver ${module.name}`, callback, context: this, problem, error }));
+  }
+
+  /** Hands a diagnostic to the adapter's sink, which may well ask the context: so not inside the atomic section. */
   report(diagnostic: Diagnostic): void {
-    this.afu.adapter.report(diagnostic);
+    this.afterUnlock(() => this.afu.adapter.report(diagnostic));
   }
 
   /** @internal Runs `action` as soon as the atomic section has ended, at once when there is none. */
   afterUnlock(action: () => void): void {
-    if (this.#locked) (this.#atUnlock ??= []).push(action);
-    else action();
+    this.#section.afterwards(action);
   }
 
   #freeInterrupts(): void {
@@ -343,21 +448,17 @@ export class Context {
   }
 
   #lock(operation: string): void {
-    // Everything is synchronous, so whoever finds the lock taken runs inside a driver's callback.
-    if (this.#locked) throw new CxlError('EDEADLK', operation, `called from a driver's callback on ${this.name}`);
-    this.#locked = true;
+    if (this.#section.locked) throw this.#deadlock(operation);
+    this.#section.enter();
   }
 
-  #unlock(): void {
-    this.#locked = false;
-    if (this.#atUnlock !== null) {
-      const actions = this.#atUnlock;
-      this.#atUnlock = null;
-      for (const action of actions) action();
-    }
-    if (this.#wakeAtUnlock) {
-      this.#wakeAtUnlock = false;
-      this.waiters.wakeAll();
-    }
+  #deadlock(operation: string): CxlError {
+    return this.#events.source?.reentered(operation) ?? new CxlError('EDEADLK', operation, this.name);
+  }
+
+  /** CLOSED with nothing left, as somebody is about to be told: nothing can come any more (C5). */
+  #isDrained(): boolean {
+    this.#drained = this.#status === 'CLOSED';
+    return this.#drained;
   }
 }

@@ -11,14 +11,28 @@ export interface Diagnostic {
   readonly problem: string;
   /** What was thrown, where something was. */
   readonly error?: unknown;
+  /** Where it happened: of what was thrown, else of the core's call. */
+  readonly stack: string;
 }
 
 export type DiagnosticSink = (diagnostic: Diagnostic) => void;
 
-/** One line, for logs: `driver echo, fetchEvent, afu0.1 pe 3: threw TypeError: ... ` */
+/** Makes a diagnostic, with a stack. */
+export function diagnose(facts: Omit<Diagnostic, 'stack'>): Diagnostic {
+  const { error } = facts;
+  return { ...facts, stack: (error instanceof Error ? error : new Error(facts.problem)).stack ?? '' };
+}
+
+/** One line: `driver echo, fetchEvent, afu0.1 pe 3: threw TypeError: ... ` */
 export function diagnosticText(diagnostic: Diagnostic): string {
   const { source, callback, context, problem, error } = diagnostic;
   const where = context ? `, ${context.name}` : '';
   const thrown = error instanceof Error ? ` (${error.name}: ${error.message})` : '';
   return `${source}: ${callback}${where}: ${problem}${thrown}`;
+}
+
+/** For a log: the line, and where something was thrown the stack, which leads into the driver's code. */
+export function diagnosticLog(diagnostic: Diagnostic): string {
+  const stack = diagnostic.error === undefined ? '' : `\n${diagnostic.stack}`;
+  return `afukit: ${diagnosticText(diagnostic)}${stack}`;
 }

@@ -1,231 +1,165 @@
-import { Errno } from '../abi/errno.ts';
-import { MAX_DRIVER_EVENT_DATA, EVENT_HEADER_SIZE, putDriverHeader } from '../abi/events.ts';
 import type { Context } from './context.ts';
-import type { DriverEvent, FetchDriverOps, PollDriverOps } from './driver-ops.ts';
+import { diagnose } from './diagnostics.ts';
+import type { DriverModule } from './driver-module.ts';
+import type { DriverCallback, DriverOps } from './driver-ops.ts';
+import { CxlError } from './errors.ts';
+import { isThenable, watchPromise } from './promises.ts';
+import { MAX_DRIVER_EVENT_DATA } from '../abi/events.ts';
+
+/** What {@link DriverSource.take} returns when the next event is larger than the room for it. */
+export const TOO_LARGE = -1;
+
+/** So many calls are watched, then one in 64, unless debugging: reading a clock costs as much as an event. */
+const ALL_WATCHED = 1000;
+const WATCHED_LATER = 63;
+
+/** libcxl's cxl_read_event copies whatever it read into a structure of 40 bytes. */
+const LIBCXL_DATA = 32;
 
 /**
  * A context's driver as the context reads it, the same for both forms. Between `take` and `commit` or `putBack` an
  * event is in the reader's hands and nowhere else is it counted.
+ *
+ * Whatever a callback does wrong is one diagnostic here, and sets the source aside until its driver posts again (C7).
  */
 export abstract class DriverSource {
   protected readonly context: Context;
-  readonly name: string;
+  readonly ops: DriverOps;
+  /** As it was when the ops were registered. */
+  readonly owner: DriverModule;
+  /** Largest payload in bytes. */
+  readonly maxDataSize: number;
   /** A driver that broke its promise is not asked again until it posts. */
   protected aside = false;
+  /** The callback that runs in the atomic section now. */
+  #callback: DriverCallback | undefined;
+  #calls = 0;
+  /** A call is watched when its number has none of these bits. */
+  #watched = 0;
+  /** When the call that is being watched began; 0 when none is. */
+  #startedAt = 0;
+  #faulted = false;
+  #overruns = 0;
+  #warnedOfLibcxl = false;
 
-  constructor(context: Context, name: string) {
+  constructor(context: Context, ops: DriverOps) {
     this.context = context;
-    this.name = name;
+    this.ops = ops;
+    this.owner = ops.owner;
+    this.maxDataSize = ops.maxDataSize ?? MAX_DRIVER_EVENT_DATA;
   }
 
   /** Whether `take` will give an event, as far as the driver can be believed. */
   abstract pending(): boolean;
-  /** Writes the next whole event; returns its size, or 0 when there is none or `room` is too small for it. */
+  /** Writes the next whole event; returns its size, 0 when there is none, or {@link TOO_LARGE}. */
   abstract take(bytes: Uint8Array, offset: number, room: number): number;
   /** What was taken has reached its reader. */
   abstract commit(): void;
   /** What was taken did not reach its reader; `bytes` still holds it. */
   abstract putBack(bytes: Uint8Array): void;
-  /** The context is gone or has other ops: gives back what is held. */
-  abstract close(): void;
-
-  /** The driver posted: `count` events more, 0 to be asked again. */
-  announce(_count: number): void {
-    this.aside = false;
+  /** What was taken did not reach its reader, and is forgotten as the kernel forgets it. */
+  abstract drop(): void;
+  /** The context is gone or has other ops: gives back what is held, and returns how many events nobody will read. */
+  abstract close(): number;
+  /** Hands over the whole events that the driver has given away and no reader has got. */
+  handOver(): Uint8Array[] {
+    return [];
   }
 
-  protected fault(callback: string, problem: string, error?: unknown): void {
-    this.aside = true;
-    this.context.report({
-      source: `driver ${this.name}`,
-      callback,
-      context: this.context,
-      problem: `${problem}; not asked again until the driver posts`,
-      ...(error === undefined ? {} : { error }),
-    });
-  }
-}
-
-/** The pull form. An event whose copy failed is kept here, since the driver has forgotten it. */
-export class PollSource extends DriverSource {
-  readonly #ops: PollDriverOps;
-  readonly #kept: Uint8Array[] = [];
-  /** Where in the reader's bytes the events are that were taken, as pairs of offset and size. */
-  readonly #taken: number[] = [];
-  #takenCount = 0;
-
-  constructor(context: Context, name: string, ops: PollDriverOps) {
-    super(context, name);
-    this.#ops = ops;
-  }
-
-  override pending(): boolean {
-    if (this.#kept.length > 0) return true;
-    if (this.aside) return false;
-    try {
-      return this.#ops.eventPending(this.context);
-    } catch (error) {
-      this.fault('eventPending', 'threw', error);
+  /** The driver posted: `count` events more, 0 to be asked again. False when that does not count. */
+  announce(_count: number): boolean {
+    if (this.#callback === 'eventPending') {
+      this.fault('eventPending', 'posted from inside itself, and would be asked for ever');
       return false;
     }
+    this.aside = false;
+    return true;
   }
 
-  override take(bytes: Uint8Array, offset: number, room: number): number {
-    const size = this.#kept.length > 0 ? this.#takeKept(bytes, offset, room) : this.#deliver(bytes, offset, room);
-    if (size !== 0) {
-      this.#taken[this.#takenCount++] = offset;
-      this.#taken[this.#takenCount++] = size;
-    }
-    return size;
+  /** A callback called back into its own context, which would wait for itself for ever. */
+  reentered(operation: string): CxlError {
+    const callback = this.#callback ?? 'eventPending';
+    const error = new CxlError('EDEADLK', operation, `called from ${callback} of driver ${this.owner.name}`);
+    this.fault(callback, `called ${operation} on its own context`, error);
+    return error;
   }
 
-  override commit(): void {
-    this.#takenCount = 0;
+  /** A callback is about to run in the atomic section. */
+  protected begin(callback: DriverCallback): void {
+    this.#callback = callback;
+    this.#faulted = false;
+    if ((++this.#calls & this.#watched) === 0) this.#watch();
   }
 
-  override putBack(bytes: Uint8Array): void {
-    for (let i = this.#takenCount - 2; i >= 0; i -= 2) {
-      const offset = this.#taken[i]!;
-      this.#kept.unshift(new Uint8Array(bytes.subarray(offset, offset + this.#taken[i + 1]!)));
-    }
-    this.#takenCount = 0;
+  /** It has returned or thrown. */
+  protected end(callback: DriverCallback): void {
+    this.#callback = undefined;
+    if (this.#startedAt !== 0) this.#judge(callback);
   }
 
-  override close(): void {
-    this.#kept.length = 0;
+  #watch(): void {
+    const { sections } = this.context.afu.adapter;
+    if (this.#calls === ALL_WATCHED && sections === undefined) this.#watched = WATCHED_LATER;
+    this.#startedAt = performance.now();
+    sections?.enter();
   }
 
-  #takeKept(bytes: Uint8Array, offset: number, room: number): number {
-    const event = this.#kept[0]!;
-    if (event.length > room) return 0;
-    this.#kept.shift();
-    bytes.set(event, offset);
-    return event.length;
+  #judge(callback: DriverCallback): void {
+    const { sections, callbackBudgetMs } = this.context.afu.adapter;
+    const made = sections?.leave() ?? [];
+    const took = performance.now() - this.#startedAt;
+    this.#startedAt = 0;
+    if (took > callbackBudgetMs)
+      this.#overran(callback, `took ${took.toFixed(1)} ms, more than ${callbackBudgetMs} ms`);
+    if (made.length > 0) this.fault(callback, `began something asynchronous in an atomic section: ${made.join(', ')}`);
   }
 
-  #deliver(bytes: Uint8Array, offset: number, room: number): number {
-    // How large the event is shows only when it is delivered, so it is asked for only where any event fits.
-    const largest = MAX_DRIVER_EVENT_DATA;
-    if (room < EVENT_HEADER_SIZE + largest || !this.pending()) return 0;
-    let size: unknown;
-    try {
-      size = this.#ops.deliverEvent(this.context, bytes, offset + EVENT_HEADER_SIZE, largest);
-    } catch (error) {
-      this.fault('deliverEvent', 'threw', error);
-      return 0;
-    }
-    if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > largest) {
-      this.fault('deliverEvent', `returned ${String(size)}, not a payload length from 0 to ${largest}`);
-      return 0;
-    }
-    return putDriverHeader(bytes, offset, this.context.pe, size);
+  /** Only said, and ever more rarely: a machine that was busy elsewhere must not set a good driver aside. */
+  #overran(callback: DriverCallback, problem: string): void {
+    const count = ++this.#overruns;
+    if ((count & (count - 1)) === 0) this.#report(callback, count === 1 ? problem : `${problem}, the ${count}th time`);
+  }
+
+  protected threw(callback: DriverCallback, error: unknown): void {
+    this.fault(callback, 'threw', error);
+  }
+
+  /** What a callback returned is of the wrong kind; a promise among that is not left to reject unseen. */
+  protected wrong(callback: DriverCallback, returned: unknown, wanted: string): void {
+    watchPromise(returned, () => {});
+    if (isThenable(returned)) this.fault(callback, 'returned a promise: it may not sleep');
+    else this.fault(callback, `returned ${text(returned)}, not ${wanted}`);
+  }
+
+  /** Sets the source aside and says why; of one call only the first fault is said. */
+  protected fault(callback: DriverCallback, problem: string, error?: unknown): void {
+    this.aside = true;
+    if (this.#faulted) return;
+    this.#faulted = true;
+    this.#report(callback, `${problem}; not asked again until the driver posts`, error);
+  }
+
+  /** Another call, outside the atomic section: what it does wrong is said anew. */
+  protected anotherCall(): void {
+    this.#faulted = false;
+  }
+
+  /** An event of `dataSize` bytes goes to a reader. */
+  protected sized(callback: DriverCallback, dataSize: number): void {
+    if (dataSize <= LIBCXL_DATA || this.#warnedOfLibcxl) return;
+    this.#warnedOfLibcxl = true;
+    const problem = `an event of ${dataSize} bytes: libcxl's cxl_read_event holds ${LIBCXL_DATA} and overruns with more`;
+    if (this.owner.once('libcxl')) this.#report(callback, problem);
+  }
+
+  #report(callback: DriverCallback, problem: string, error?: unknown): void {
+    const { context, owner } = this;
+    const facts = { source: `driver ${owner.name}`, callback, context, problem };
+    context.report(diagnose(error === undefined ? facts : { ...facts, error }));
   }
 }
 
-/**
- * The fetch form. The next event is fetched when somebody first asks whether there is one, so that poll never promises
- * what a driver only announced.
- */
-export class FetchSource extends DriverSource {
-  readonly #ops: FetchDriverOps;
-  #announced = 0;
-  /**
-   * Fetched and not yet given back, first fetched first. The first `#takenCount` of them are in a reader's hands.
-   */
-  readonly #held: DriverEvent[] = [];
-  #heldCount = 0;
-  #takenCount = 0;
-
-  constructor(context: Context, name: string, ops: FetchDriverOps) {
-    super(context, name);
-    this.#ops = ops;
-  }
-
-  override announce(count: number): void {
-    super.announce(count);
-    this.#announced += count;
-  }
-
-  override pending(): boolean {
-    while (this.#heldCount === this.#takenCount && this.#announced > 0 && !this.aside) this.#fetch();
-    return this.#heldCount > this.#takenCount;
-  }
-
-  override take(bytes: Uint8Array, offset: number, room: number): number {
-    if (!this.pending()) return 0;
-    const { data, dataSize } = this.#held[this.#takenCount]!;
-    if (EVENT_HEADER_SIZE + dataSize > room) return 0;
-    this.#takenCount++;
-    bytes.set(data.length === dataSize ? data : data.subarray(0, dataSize), offset + EVENT_HEADER_SIZE);
-    return putDriverHeader(bytes, offset, this.context.pe, dataSize);
-  }
-
-  override commit(): void {
-    const count = this.#takenCount;
-    this.#takenCount = 0;
-    this.#giveBack(count, 0);
-  }
-
-  override putBack(): void {
-    this.#takenCount = 0;
-  }
-
-  override close(): void {
-    this.#announced = 0;
-    this.#giveBack(this.#heldCount, -Errno.ECANCELED);
-  }
-
-  /** Gives the first `count` held events back to the driver. */
-  #giveBack(count: number, result: number): void {
-    if (count === 0) return;
-    const held = this.#held;
-    if (count === 1 && this.#heldCount === 1) {
-      this.#heldCount = 0;
-      return this.#delivered(held[0]!, result);
-    }
-    const given = held.slice(0, count);
-    held.copyWithin(0, count, this.#heldCount);
-    this.#heldCount -= count;
-    for (const event of given) this.#delivered(event, result);
-  }
-
-  #fetch(): void {
-    this.#announced--;
-    let event: DriverEvent | null;
-    try {
-      event = this.#ops.fetchEvent(this.context);
-    } catch (error) {
-      this.fault('fetchEvent', 'threw', error);
-      return;
-    }
-    const problem = event === null ? 'had no event though one was announced' : payloadProblem(event);
-    if (problem === undefined) {
-      this.#held[this.#heldCount++] = event!;
-      return;
-    }
-    // The announcements of a driver that has nothing must not hold back interrupts, faults and errors.
-    if (event === null) this.#announced = 0;
-    this.fault('fetchEvent', problem);
-    this.context.afterUnlock(() => this.#delivered(event, -Errno.EINVAL));
-  }
-
-  #delivered(event: DriverEvent | null, result: number): void {
-    try {
-      this.#ops.eventDelivered(this.context, event, result);
-    } catch (error) {
-      this.fault('eventDelivered', 'threw', error);
-    }
-  }
-}
-
-function payloadProblem(event: DriverEvent): string | undefined {
-  const { dataSize, data } = event;
-  if (!(data instanceof Uint8Array)) return 'returned an event whose data is not a Uint8Array';
-  if (!Number.isInteger(dataSize) || dataSize < 0 || dataSize > data.length) {
-    return `returned an event of dataSize ${String(dataSize)} with ${data.length} bytes of data`;
-  }
-  if (dataSize > MAX_DRIVER_EVENT_DATA) {
-    return `returned an event of ${dataSize} bytes; at most ${MAX_DRIVER_EVENT_DATA} fit`;
-  }
-  return undefined;
+function text(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return typeof value === 'function' ? 'a function' : String(value);
 }

@@ -14,6 +14,8 @@ export const FAULT: Token = -1;
 export const AFU_ERROR: Token = -2;
 /** The next event of the context's AFU driver; not kept here, but part of the same order. */
 export const DRIVER_EVENT: Token = -3;
+/** A driver event whose driver no longer has to do with the context; only its bytes are left. */
+export const ORPHAN: Token = -4;
 
 const noInterrupts = new Uint32Array(0);
 
@@ -25,8 +27,6 @@ const noInterrupts = new Uint32Array(0);
  * of `struct cxl_context` (drivers/misc/cxl/cxl.h).
  */
 export class GenericEvents {
-  /** Interrupts and AFU errors that found their like unread, and faults that replaced one. */
-  coalesced = 0;
   #interrupts: Uint32Array = noInterrupts;
   #pendingInterrupts = 0;
   #fault = false;
@@ -39,10 +39,20 @@ export class GenericEvents {
     return this.#pendingInterrupts !== 0 || this.#fault || this.#error;
   }
 
-  /** Makes room for the interrupts 1 to `count`, none of them pending. */
-  allocate(count: number): void {
+  /** Makes room for the interrupts 1 to `count`, none of them pending; returns how many were. */
+  allocate(count: number): number {
+    const forgotten = this.#pendingInterrupts;
     this.#pendingInterrupts = 0;
     this.#interrupts = count === 0 ? noInterrupts : new Uint32Array((count + 31) >>> 5);
+    return forgotten;
+  }
+
+  /** Forgets everything; returns how many events were pending. */
+  clear(): number {
+    const forgotten = this.allocate(0) + Number(this.#fault) + Number(this.#error);
+    this.#fault = false;
+    this.#error = false;
+    return forgotten;
   }
 
   /** Returns whether the interrupt is newly pending; `irq` must be one of those allocated. */
@@ -50,28 +60,24 @@ export class GenericEvents {
     const word = (irq - 1) >>> 5;
     const bit = 1 << ((irq - 1) & 31);
     const before = this.#interrupts[word]!;
-    if ((before & bit) !== 0) {
-      this.coalesced++;
-      return false;
-    }
+    if ((before & bit) !== 0) return false;
     this.#interrupts[word] = before | bit;
     this.#pendingInterrupts++;
     return true;
   }
 
-  raiseFault(address: bigint, status: bigint): void {
-    if (this.#fault) this.coalesced++;
+  /** Returns whether no earlier fault was unread; if one was, this one has replaced it. */
+  raiseFault(address: bigint, status: bigint): boolean {
+    const first = !this.#fault;
     this.#fault = true;
     this.#faultAddress = address;
     this.#faultStatus = status;
+    return first;
   }
 
   /** Returns false when an earlier error is still unread: that one stays. */
   raiseError(code: bigint): boolean {
-    if (this.#error) {
-      this.coalesced++;
-      return false;
-    }
+    if (this.#error) return false;
     this.#error = true;
     this.#errorCode = code;
     return true;
@@ -102,7 +108,7 @@ export class GenericEvents {
     return putAfuError(bytes, offset, pe, this.#errorCode);
   }
 
-  /** Undoes {@link take}: nothing can have been raised in between, the context was locked. */
+  /** Undoes {@link take}: nothing was raised in between, since that waits for the lock. */
   putBack(token: Token): void {
     if (token > 0) {
       this.#interrupts[(token - 1) >>> 5]! |= 1 << ((token - 1) & 31);

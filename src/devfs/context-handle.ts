@@ -4,6 +4,12 @@ import { takeForRead, type IoctlTable } from '../file/index.ts';
 import type { IoctlRequest, OpenFile, Poller, ReadRequest } from '../fuse/index.ts';
 import { writeUserMemory } from './user-memory.ts';
 
+/**
+ * The kernel asks for a longer read(2) in pieces of more than this, and for the next only when a piece was filled: which
+ * would sleep with events in hand.
+ */
+const MOST_BYTES = 65_536;
+
 /** One open device file: what the kernel asks through FUSE, put to the context behind it. */
 export class ContextHandle implements OpenFile {
   readonly #context: Context;
@@ -55,7 +61,7 @@ export class ContextHandle implements OpenFile {
     const { buffer, start } = request;
     let size: number;
     try {
-      size = takeForRead(this.#context, buffer, start, Math.min(request.size, buffer.length - start));
+      size = takeForRead(this.#context, buffer, start, Math.min(request.size, MOST_BYTES));
     } catch (error) {
       request.fail(error instanceof CxlError ? -error.errno : Errno.EIO);
       return true;

@@ -1,22 +1,32 @@
-import type { Afu } from '../core/index.ts';
+import {
+  CxlError,
+  diagnose,
+  type Afu,
+  type Context,
+  type ControlFile,
+  type DriverModule,
+  type DriverNode,
+  type Opener,
+} from '../core/index.ts';
 import type { IoctlTable } from '../file/index.ts';
 import type { Attributes, FileNode, OpenFile, OpenRequest } from '../fuse/index.ts';
 import { ContextHandle } from './context-handle.ts';
 import { views, type View } from './numbers.ts';
 
-/** `dev/cxl/afuC.S{d,m,s}`: each open is a context. */
+const handedOut = new WeakSet<Context>();
+
+/** A device file: each open is a context. */
 export class DeviceNode implements FileNode {
   readonly kind = 'file';
-  readonly #afu: Afu;
-  readonly #view: View;
   readonly #attributes: Attributes;
   readonly #ioctls: IoctlTable;
+  readonly #context: (opener: Opener) => Context;
 
-  constructor(afu: Afu, view: View, attributes: Attributes, ioctls: IoctlTable) {
-    this.#afu = afu;
-    this.#view = view;
+  /** @param context opens one, or throws a CxlError */
+  constructor(attributes: Attributes, ioctls: IoctlTable, context: (opener: Opener) => Context) {
     this.#attributes = attributes;
     this.#ioctls = ioctls;
+    this.#context = context;
   }
 
   attributes(): Attributes {
@@ -24,7 +34,53 @@ export class DeviceNode implements FileNode {
   }
 
   open(request: OpenRequest): OpenFile {
-    const context = this.#afu.openContext({ master: views[this.#view].master });
+    const context = this.#context(request);
+    // As cxl_get_fd says: one descriptor for one context, or the first close would take it from the second.
+    if (handedOut.has(context)) throw new CxlError('EEXIST', 'open', `${context.name} has a descriptor already`);
+    handedOut.add(context);
     return new ContextHandle(context, this.#ioctls, request.poller);
   }
+}
+
+/** `dev/cxl/afuC.S{d,m,s}`. */
+export function viewNode(afu: Afu, view: View, attributes: Attributes, ioctls: IoctlTable): DeviceNode {
+  return new DeviceNode(attributes, ioctls, () => afu.openContext({ master: views[view].master }));
+}
+
+/** The device files that an AFU's driver offers now. */
+export function nodesOf(afu: Afu): Readonly<Record<string, DriverNode>> {
+  return offered(afu, 'nodes', module => module.driver.nodes?.(afu, module));
+}
+
+/** The control files that an AFU's driver offers now. */
+export function controlsOf(afu: Afu): Readonly<Record<string, ControlFile>> {
+  return offered(afu, 'controls', module => module.driver.controls?.(afu));
+}
+
+/** What a hook offers; a driver that fails offers nothing, and does not spoil the directory for the others. */
+function offered<T>(
+  afu: Afu,
+  callback: string,
+  hook: (module: DriverModule) => T | undefined,
+): T | Record<string, never> {
+  const module = afu.driver;
+  if (!module) return {};
+  try {
+    return hook(module) ?? {};
+  } catch (error) {
+    const facts = { source: `driver ${module.name}`, callback, context: undefined, problem: 'threw', error };
+    afu.adapter.report(diagnose(facts));
+    return {};
+  }
+}
+
+/** `dev/NAME`: a driver's own; whichever module is bound when it is opened hands out the context. */
+export function driverNode(name: string, afus: readonly Afu[], attributes: Attributes, ioctls: IoctlTable): DeviceNode {
+  return new DeviceNode(attributes, ioctls, opener => {
+    for (const afu of afus) {
+      const node = nodesOf(afu)[name];
+      if (node) return node.open(opener);
+    }
+    throw new CxlError('ENXIO', 'open', `no driver has a device ${name} any more`);
+  });
 }

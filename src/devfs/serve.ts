@@ -1,9 +1,14 @@
-import type { Adapter } from '../core/index.ts';
+import { channel } from 'node:diagnostics_channel';
+
+import { connectTracepoints, type Adapter } from '../core/index.ts';
 import { mount, type Mount, type MountOptions } from '../fuse/index.ts';
+import type { Modules } from './modules.ts';
 import { deviceTree, type DevicePermissions } from './tree.ts';
 
 export interface ServeOptions extends MountOptions {
   readonly permissions?: Partial<DevicePermissions> | undefined;
+  /** The driver modules, for `debug/cxl/modules`; default: it is not there. */
+  readonly modules?: Modules | undefined;
 }
 
 /**
@@ -16,6 +21,7 @@ export function serveDevices(
   adapters: readonly Adapter[],
   options: ServeOptions = {},
 ): Promise<Mount> {
-  const { permissions, ...mountOptions } = options;
-  return mount(directory, deviceTree(adapters, permissions), mountOptions);
+  const { permissions, modules, ...mountOptions } = options;
+  connectTracepoints(channel);
+  return mount(directory, deviceTree(adapters, permissions, modules), mountOptions);
 }

@@ -11,6 +11,8 @@ const modes: readonly AfuMode[] = ['dedicated_process', 'afu_directed'];
 const afuAttributes: Readonly<Record<string, Attribute<Afu>>> = {
   api_version: () => 3,
   api_version_compatible: () => 1,
+  // Ours, not the kernel's: a buffer of this size holds any event that a reader of this AFU can get now.
+  event_size_max: afu => afu.largestEvent,
   irqs_max: afu => afu.irqsMax,
   irqs_min: afu => afu.irqsMin,
   mode: afu => afu.mode,

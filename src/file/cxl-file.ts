@@ -45,6 +45,7 @@ const nobody: Caller = { pid: 0 };
 export class CxlFile implements AsyncDisposable {
   readonly context: Context;
   readonly #waiting = new Set<Wait>();
+  #closed = false;
 
   constructor(context: Context) {
     this.context = context;
@@ -62,6 +63,9 @@ export class CxlFile implements AsyncDisposable {
   /** START_WORK. @throws CxlError EIO when started before or CLOSED, EINVAL, ENOSPC, and what the AFU's attach gives */
   startWork(options: StartWorkOptions = {}): void {
     const { wed = 0n, numInterrupts, amr, errorsAllOnes = false } = options;
+    if (numInterrupts !== undefined && numInterrupts !== (numInterrupts << 16) >> 16) {
+      throw new CxlError('EINVAL', 'ioctl', `${numInterrupts} interrupts`);
+    }
     const argument = new Uint8Array(START_WORK_SIZE);
     const flags =
       (numInterrupts === undefined ? 0n : CXL_START_WORK_NUM_IRQS) |
@@ -114,14 +118,19 @@ export class CxlFile implements AsyncDisposable {
    * drained, and the signal's reason when it is aborted. Leaving the loop loses nothing.
    */
   async *events(options: WaitOptions = {}): AsyncGenerator<CxlEvent, void, undefined> {
-    const buffer = new Uint8Array(CXL_READ_MIN_SIZE);
-    while (!this.context.released) {
+    let buffer = new Uint8Array(CXL_READ_MIN_SIZE);
+    while (!this.#closed) {
       let size: number;
       try {
         size = await this.#read(buffer, options, 1);
       } catch (error) {
-        if (this.context.released && error instanceof CxlError && error.code === 'EBADF') return;
-        throw error;
+        const code = error instanceof CxlError ? error.code : undefined;
+        if (code === 'EBADF' && this.#closed) return;
+        // The driver's events are larger than 4096 bytes: the one that did not fit is still there.
+        const largest = this.context.afu.largestEvent;
+        if (code !== 'EMSGSIZE' || buffer.length >= largest) throw error;
+        buffer = new Uint8Array(largest);
+        continue;
       }
       yield decodeEvent(buffer, 0, hostOrder, size);
     }
@@ -129,8 +138,10 @@ export class CxlFile implements AsyncDisposable {
 
   /** Last close: the work is detached, the process element freed, and whoever still waits gets EBADF. Idempotent. */
   close(): void {
-    this.context.release();
+    if (this.#closed) return;
+    this.#closed = true;
     for (const wait of this.#waiting) wait.wake();
+    this.context.release();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -182,7 +193,7 @@ export class CxlFile implements AsyncDisposable {
   }
 
   #open(syscall: string): void {
-    if (this.context.released) throw new CxlError('EBADF', syscall, 'the file is closed');
+    if (this.#closed) throw new CxlError('EBADF', syscall, 'the file is closed');
   }
 }
 

@@ -3,13 +3,13 @@ import { errnoName } from './errors.ts';
 import { getU64, keyOf, LITTLE, setWords } from './packet.ts';
 import type { AnyRequest } from './requests.ts';
 import type { SessionOptions, Transport } from './types.ts';
-import { fuse_ioctl_out, fuse_notify_poll_wakeup_out, fuse_out_header, FuseNotifyCode, MAX_WRITE } from './wire.ts';
+import { fuse_ioctl_out, fuse_notify_poll_wakeup_out, fuse_out_header, FuseNotifyCode, MAX_READ } from './wire.ts';
 
 /** Where an answer's body begins in the reply buffer. */
 export const BODY: number = fuse_out_header.SIZE;
 
 /** Longest body of a READ or READDIR answer. */
-export const MAX_BODY: number = MAX_WRITE;
+export const MAX_BODY: number = MAX_READ;
 
 export class Link {
   /** The reply buffer: out header, then the body. Shared by all answers, so fill it and send in one go. */

@@ -1,8 +1,8 @@
 // A tree in the file system: /dev/fuse, mount(8) or fusermount3(1), a session, and the way out.
-import { openSync, writeFileSync } from 'node:fs';
+import { fstatSync, openSync, writeFileSync } from 'node:fs';
 
 import { descriptorSocket } from './descriptor.ts';
-import { errnoName, errnoOf, MountError } from './errors.ts';
+import { errnoName, errnoOf, FuseError, MountError } from './errors.ts';
 import { isMounted, mountAt } from './mountinfo.ts';
 import { canonical, checkMountPoint, clearStaleMount } from './mountpoint.ts';
 import { isRoot, run, runSync, unmountCommand } from './programs.ts';
@@ -144,7 +144,10 @@ async function mountAsRoot(path: string, { fsName, subtype }: Names, options: Mo
 /** @throws MountError ENODEV or EACCES */
 function openDevice(): number {
   try {
-    return openSync('/dev/fuse', 'r+');
+    const fd = openSync('/dev/fuse', 'r+');
+    if (fstatSync(fd).isCharacterDevice()) return fd;
+    closeQuietly(fd);
+    throw new FuseError('ENXIO', 'open', '/dev/fuse is not a device');
   } catch (cause) {
     const code = errnoName(errnoOf(cause) ?? 0);
     if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO') {

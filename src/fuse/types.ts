@@ -120,7 +120,7 @@ export interface ReadRequest extends Request {
   readonly flags: number;
   /** File position in bytes; of no meaning for a stream. */
   readonly offset: number;
-  /** How many bytes may be answered: 0 to 32768. A longer read(2) arrives in pieces. */
+  /** How many bytes may be answered: 0 to 69632. A longer read(2) arrives in pieces. */
   readonly size: number;
   /** The session's shared reply buffer. Write the answer at `start`, then call `reply(length)`. */
   readonly buffer: Uint8Array;

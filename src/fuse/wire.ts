@@ -21,11 +21,16 @@ export const FUSE_UNKNOWN_INO = 0xffffffff;
 export const RECEIVE_BUFFER = 65536;
 
 /**
- * Longest WRITE and READ. The kernel refuses reads (EINVAL) into buffers shorter than max_write plus the headers, so it must
- * stay well below RECEIVE_BUFFER; 8 pages also hold the longest ioctl argument (16383 bytes).
+ * Longest WRITE. The kernel refuses reads (EINVAL) into buffers shorter than max_write plus the headers, so it must stay well
+ * below RECEIVE_BUFFER.
  */
 export const MAX_WRITE = 32768;
-export const MAX_PAGES = 8;
+
+/** Most pages of one request: 64 KiB wherever they begin in a page. Also holds the longest ioctl argument (16383 bytes). */
+export const MAX_PAGES = 17;
+
+/** Longest READ. */
+export const MAX_READ = 69632;
 
 export const FuseOpcode = {
   FUSE_LOOKUP: 1,

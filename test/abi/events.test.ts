@@ -15,6 +15,7 @@ import {
   eventTypeName,
   hostOrder,
   MAX_DRIVER_EVENT_DATA,
+  MAX_LARGE_EVENT_DATA,
   putAfuError,
   putAfuInterrupt,
   putDataStorage,
@@ -310,8 +311,8 @@ describe('putDriverHeader', () => {
 
   it('refuses more, also what would wrap the 16-bit size, and writes nothing', () => {
     const bytes = filled(0, 8);
-    for (const size of [MAX_DRIVER_EVENT_DATA + 1, 65528, 65536, 0x1_0000_0000, -1, Number.NaN]) {
-      assert.throws(() => putDriverHeader(bytes, 0, 1, size), { name: 'RangeError', message: /0 to 4088/ });
+    for (const size of [MAX_LARGE_EVENT_DATA + 1, 65528, 65536, 0x1_0000_0000, -1, Number.NaN]) {
+      assert.throws(() => putDriverHeader(bytes, 0, 1, size), { name: 'RangeError', message: /0 to 65527/ });
     }
     assert.ok(untouchedAround(bytes, 0, 0));
   });

@@ -47,7 +47,7 @@ test('INIT from Linux 6.18 (7.45) is answered with 7.40 and what is accepted', {
         '0000', // congestion_threshold: the kernel's own
         '00800000', // max_write 32768
         '01000000', // time_gran 1 ns
-        '0800', // max_pages 8
+        '1100', // max_pages 17
         '0000', // map_alignment
         '00000000', // flags2
         '00'.repeat(28), // max_stack_depth, request_timeout, unused
@@ -112,7 +112,7 @@ test('OPEN hands out a stream: direct I/O, no position', { skip }, () => {
         '00000000', // error
         '0800000000000000', // unique 8
         '0100000000000000', // fh 1
-        '15000000', // open_flags DIRECT_IO | NONSEEKABLE | STREAM
+        '35000000', // open_flags DIRECT_IO | NONSEEKABLE | STREAM | NOFLUSH
         '00000000', // backing_id
       ),
     ]),

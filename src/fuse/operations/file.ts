@@ -26,7 +26,10 @@ import type { Outcome } from './operation.ts';
 
 const { EBADF, EINVAL, EIO, EISDIR, ELOOP, ENOTTY, ESTALE } = constants.errno;
 
-const SEEKABLE = FuseOpenFlag.FOPEN_DIRECT_IO;
+/**
+ * NOFLUSH: close(2) asks nobody. A FLUSH on our side of a fork would wait for us while we wait for the fork's exec.
+ */
+const SEEKABLE = FuseOpenFlag.FOPEN_DIRECT_IO | FuseOpenFlag.FOPEN_NOFLUSH;
 /** No position and no position lock: two threads may sleep in read(2) on one descriptor. */
 const STREAM = SEEKABLE | FuseOpenFlag.FOPEN_NONSEEKABLE | FuseOpenFlag.FOPEN_STREAM;
 

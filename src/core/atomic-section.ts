@@ -1,0 +1,66 @@
+import { WaitQueue } from './wait-queue.ts';
+
+/**
+ * A context's lock and its wait queue. Everything is synchronous, so the lock is never waited for: whoever finds it
+ * taken runs inside a driver's callback. What must not happen in there happens when the section ends, first come first
+ * served, and waking comes last.
+ *
+ * C original: the `lock` of `struct cxl_context`, with interrupts off.
+ */
+export class AtomicSection {
+  readonly waiters: WaitQueue = new WaitQueue();
+  readonly #failed: (error: unknown) => void;
+  #locked = false;
+  #wake = false;
+  #later: (() => void)[] | null = null;
+
+  /** @param failed told when a waiter failed: not the fault of whoever raised the event */
+  constructor(failed: (error: unknown) => void) {
+    this.#failed = failed;
+  }
+
+  get locked(): boolean {
+    return this.#locked;
+  }
+
+  enter(): void {
+    this.#locked = true;
+  }
+
+  /** Ends the section for those who wait for its end; {@link leave} must follow. */
+  open(): void {
+    this.#locked = false;
+  }
+
+  leave(): void {
+    this.#locked = false;
+    while (this.#later !== null) {
+      const actions = this.#later;
+      this.#later = null;
+      for (const action of actions) action();
+    }
+    if (this.#wake) {
+      this.#wake = false;
+      this.wakeAll();
+    }
+  }
+
+  /** Runs `action` as soon as the section has ended, at once when there is none. */
+  afterwards(action: () => void): void {
+    if (this.#locked) (this.#later ??= []).push(action);
+    else action();
+  }
+
+  /** Wakes all who wait, when the section has ended. */
+  wakeAll(): void {
+    if (this.#locked) {
+      this.#wake = true;
+      return;
+    }
+    try {
+      this.waiters.wakeAll();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+}
