@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TestContext } from 'node:test';
+
+import { start, type Program } from './program.ts';
+
+/** The programs that open device files, as sources of the package: they are no part of what is compiled to `dist`. */
+export const programs: string = fileURLToPath(new URL('../../../test/programs/', import.meta.url));
+
+let compiled: string | undefined;
+
+/** test/programs/client.c, compiled once for this process and removed with it. */
+export function cClient(): string {
+  if (compiled === undefined) {
+    const directory = mkdtempSync(join(tmpdir(), 'afukit-client-'));
+    process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+    const program = join(directory, 'client');
+    const warnings = ['-Wall', '-Wextra', '-Werror'];
+    execFileSync('cc', [...warnings, '-pthread', '-o', program, join(programs, 'client.c')], { stdio: 'inherit' });
+    compiled = program;
+  }
+  return compiled;
+}
+
+let interpreter: string | undefined;
+
+/** The interpreter itself: what is found along PATH may be a slow script that looks for it. */
+function python(): string {
+  const ask = ['-c', 'import sys; print(sys.executable)'];
+  return (interpreter ??= execFileSync('python3', ask, { encoding: 'utf8' }).trim());
+}
+
+export function runC(t: TestContext, device: string, scenario: string, ...more: readonly (string | number)[]): Program {
+  return start(t, cClient(), [device, scenario, ...more.map(String)]);
+}
+
+/**
+ * A process that only holds a file open, for others to share it with {@link runCOn}. This process must not hold it: it
+ * serves the file, and the child that `spawn` forks would wait for it while it waits for the child.
+ */
+export async function hold(t: TestContext, device: string): Promise<Program> {
+  const holder = runC(t, device, 'hold', '--seconds-free');
+  assert.equal(await holder.line(), 'open');
+  return holder;
+}
+
+/** The C client on the open file of another one, with a descriptor of its own. */
+export function runCOn(t: TestContext, holder: Program, scenario: string, ...more: readonly string[]): Program {
+  return runC(t, `fd:${holder.pid}:3`, scenario, ...more);
+}
+
+export function runPython(t: TestContext, device: string, scenario: string, ...more: readonly string[]): Program {
+  return start(t, python(), ['-B', join(programs, 'client.py'), device, scenario, ...more]);
+}
+
+/** test/programs/calls.py: one system call for each line that is asked of it. */
+export class Calls {
+  readonly program: Program;
+
+  constructor(t: TestContext, device: string, ...flags: readonly string[]) {
+    this.program = start(t, python(), ['-B', join(programs, 'calls.py'), device, ...flags]);
+  }
+
+  /** What opening the file gave: `open 0`, or `open -1 ERRNO`. */
+  opened(): Promise<string> {
+    return this.program.line();
+  }
+
+  /** `0 HEX`, `-1 ERRNO` or whatever else the call gives. */
+  call(...words: readonly (string | number | bigint)[]): Promise<string> {
+    this.program.send(words.join(' '));
+    return this.program.line();
+  }
+}
+
+export function runNode(t: TestContext, device: string, scenario: string, ...more: readonly string[]): Program {
+  const client = fileURLToPath(new URL('../programs/node-client.js', import.meta.url));
+  return start(t, process.execPath, [client, device, scenario, ...more]);
+}

@@ -1,0 +1,62 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+
+/** For node:test's `skip`: why a test cannot run on this machine, or false when it can. */
+export type Skip = string | false;
+
+/** In CI nothing may be missing: there the reason is a failure. */
+function missing(reason: string): Skip {
+  if (process.env['CI']) throw new Error(`${reason}, in CI`);
+  return reason;
+}
+
+const works = (command: string, args: readonly string[]): boolean =>
+  spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+
+export const isRoot: boolean = process.getuid?.() === 0;
+
+function hasSysAdmin(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+  return ((BigInt(`0x${effective}`) >> 21n) & 1n) === 1n;
+}
+
+function opens(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'r+'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Device files cannot be served here. */
+export function noFuse(): Skip {
+  if (process.platform !== 'linux') return missing('FUSE is a Linux facility');
+  if (!isRoot) {
+    if (!opens('/dev/fuse')) return missing('/dev/fuse is not there for this user');
+    return works('fusermount3', ['--version']) ? false : missing('no fusermount3 for an ordinary user');
+  }
+  if (!opens('/dev/fuse')) return missing('no /dev/fuse, or no permission to open it');
+  return hasSysAdmin() ? false : missing('root has no CAP_SYS_ADMIN here');
+}
+
+/** No C program can be compiled here. */
+export function noCompiler(): Skip {
+  return works('cc', ['--version']) ? false : missing('no C compiler (cc)');
+}
+
+export function noPython(): Skip {
+  return works('python3', ['--version']) ? false : missing('no python3');
+}
+
+/** Nobody here can become another user, or make a mount namespace of his own. */
+export function notRoot(): Skip {
+  if (!isRoot || !hasSysAdmin()) return missing('only root may do this');
+  if (!works('setpriv', ['--version']) || !works('unshare', ['--version'])) return missing('no util-linux');
+  return works('unshare', ['--mount', 'true']) ? false : missing('no mount namespaces');
+}
+
+/** The first of several reasons; all of them are looked for, so that CI misses none. */
+export function any(...reasons: readonly Skip[]): Skip {
+  return reasons.find(reason => reason !== false) ?? false;
+}
