@@ -3,7 +3,14 @@ import { describe, it } from 'node:test';
 
 import { diagnosticText, tracepoints, type CxlFile } from 'afukit';
 import { config } from 'afukit/config';
-import { contextEventsPending, defineDriver, setDriverOps, type DriverModule, type DriverOps } from 'afukit/driver';
+import {
+  contextEventsPending,
+  defineDriver,
+  setDriverOps,
+  type Context,
+  type DriverModule,
+  type DriverOps,
+} from 'afukit/driver';
 
 import { Rig, guide } from './rig.ts';
 
@@ -30,6 +37,16 @@ const faults: readonly (readonly [text: string, callbacks: Callbacks])[] = [
   [
     'driver lamp: eventPending, afu0.0 pe 0: returned 1, not true or false; not asked again until the driver posts',
     { ...poll, eventPending: () => 1 },
+  ],
+  [
+    'driver lamp: eventPending, afu0.0 pe 0: posted from inside itself, and would be asked for ever; not asked again until the driver posts',
+    {
+      ...poll,
+      eventPending(context: Context) {
+        contextEventsPending(context, 0);
+        return true;
+      },
+    },
   ],
   [
     'driver lamp: deliverEvent, afu0.0 pe 0: returned -1, not a payload length from 0 to 4088; not asked again until the driver posts',

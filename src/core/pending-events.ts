@@ -16,7 +16,7 @@ export interface ContextCounters {
   delivered: number;
   /** Times that an event was kept because its copy to a reader failed. */
   kept: number;
-  /** Events that no reader will get: cancelled, or lost with `copyFault: 'drop'`. */
+  /** Events that no reader will get: cancelled, unread at the last close, or lost with `copyFault: 'drop'`. */
   dropped: number;
 }
 
