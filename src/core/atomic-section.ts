@@ -34,6 +34,10 @@ export class AtomicSection {
 
   leave(): void {
     this.#locked = false;
+    if (this.#later !== null || this.#wake) this.#catchUp();
+  }
+
+  #catchUp(): void {
     while (this.#later !== null) {
       const actions = this.#later;
       this.#later = null;
@@ -53,10 +57,11 @@ export class AtomicSection {
 
   /** Wakes all who wait, when the section has ended. */
   wakeAll(): void {
-    if (this.#locked) {
-      this.#wake = true;
-      return;
-    }
+    if (this.#locked) this.#wake = true;
+    else if (!this.waiters.empty) this.#wakeNow();
+  }
+
+  #wakeNow(): void {
     try {
       this.waiters.wakeAll();
     } catch (error) {

@@ -135,8 +135,7 @@ export class Context {
    * @throws CxlError EDEADLK from within a driver's callback on this context
    */
   poll(): number {
-    if (!this.afu.adapter.linkUp) return POLLERR;
-    if (this.#drained) return POLLERR;
+    if (this.#drained || !this.afu.adapter.linkUp) return POLLERR;
     this.#lock('poll');
     let pending: boolean;
     try {
@@ -207,14 +206,22 @@ export class Context {
    * C original: `cxl_irq_afu` (drivers/misc/cxl/irq.c).
    */
   raiseInterrupt(irq: number): void {
+    // Interrupts are freed when it is CLOSED, so one comparison finds every reason not to raise.
+    if (!(irq >= 1 && irq <= this.#interrupts) || (irq | 0) !== irq || this.#section.locked) {
+      this.#raiseOtherwise(irq);
+      return;
+    }
+    this.#events.raiseInterrupt(irq);
+    // Also when it coalesces, as the kernel does: edge-triggered epoll counts wake-ups.
+    this.#section.wakeAll();
+  }
+
+  #raiseOtherwise(irq: number): void {
     if (this.#status === 'CLOSED') return;
     if (!(irq >= 1 && irq <= this.#interrupts && Number.isInteger(irq))) {
       throw new CxlError('EINVAL', 'interrupt', `${this.name} has interrupts 1 to ${this.#interrupts}, not ${irq}`);
     }
-    if (this.#section.locked) return this.#section.afterwards(() => this.raiseInterrupt(irq));
-    this.#events.raiseInterrupt(irq);
-    // Also when it coalesces, as the kernel does: edge-triggered epoll counts wake-ups.
-    this.wake();
+    this.#section.afterwards(() => this.raiseInterrupt(irq));
   }
 
   /**
@@ -305,7 +312,11 @@ export class Context {
   /** @internal An event of the driver's was fetched, or filled in by it. */
   fetched(dataSize: number): void {
     this.#events.counters.raised++;
-    if (tracepoints.fetched.active) this.afterUnlock(() => tracepoints.fetched.publish({ context: this, dataSize }));
+    if (tracepoints.fetched.active) this.#publishFetched(dataSize);
+  }
+
+  #publishFetched(dataSize: number): void {
+    this.afterUnlock(() => tracepoints.fetched.publish({ context: this, dataSize }));
   }
 
   #letGo(source: DriverSource | null): void {
@@ -320,17 +331,17 @@ export class Context {
    * Ignored before ops are set. C original: `cxl_context_events_pending` (drivers/misc/cxl/api.c).
    */
   driverEventsPending(count: number): void {
-    if (!Number.isInteger(count) || count < 0) {
-      throw new CxlError('EINVAL', 'contextEventsPending', `a count of events, not ${String(count)}`);
-    }
+    if (!Number.isInteger(count) || count < 0) throw notACount(count);
     if (this.#released) return this.#postedLate();
     const { source } = this.#events;
-    if (source === null || this.#drained) return;
-    if (!source.announce(count)) return;
-    if (tracepoints.announced.active) {
-      this.afterUnlock(() => tracepoints.announced.publish({ context: this, count }));
-    }
-    this.wake();
+    if (source === null || this.#drained || !source.announce(count)) return;
+    if (tracepoints.announced.active) this.#publishAnnounced(count);
+    this.#section.wakeAll();
+  }
+
+  // What holds a closure is not written into the hot path: it would make room for it there each time.
+  #publishAnnounced(count: number): void {
+    this.afterUnlock(() => tracepoints.announced.publish({ context: this, count }));
   }
 
   #postedLate(): void {
@@ -437,6 +448,11 @@ export class Context {
     this.afterUnlock(() => this.afu.adapter.report(diagnostic));
   }
 
+  /** @internal True inside the atomic section. */
+  get locked(): boolean {
+    return this.#section.locked;
+  }
+
   /** @internal Runs `action` as soon as the atomic section has ended, at once when there is none. */
   afterUnlock(action: () => void): void {
     this.#section.afterwards(action);
@@ -461,4 +477,8 @@ export class Context {
     this.#drained = this.#status === 'CLOSED';
     return this.#drained;
   }
+}
+
+function notACount(count: number): CxlError {
+  return new CxlError('EINVAL', 'contextEventsPending', `a count of events, not ${String(count)}`);
 }

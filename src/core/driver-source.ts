@@ -9,12 +9,12 @@ import { MAX_DRIVER_EVENT_DATA } from '../abi/events.ts';
 /** What {@link DriverSource.take} returns when the next event is larger than the room for it. */
 export const TOO_LARGE = -1;
 
-/** So many calls are watched, then one in 64, unless debugging: reading a clock costs as much as an event. */
+/** So many calls are watched, then one in 1024, unless debugging: reading a clock costs more than an event. */
 const ALL_WATCHED = 1000;
-const WATCHED_LATER = 63;
+const WATCHED_LATER = 1023;
 
 /** libcxl's cxl_read_event copies whatever it read into a structure of 40 bytes. */
-const LIBCXL_DATA = 32;
+export const LIBCXL_DATA = 32;
 
 /**
  * A context's driver as the context reads it, the same for both forms. Between `take` and `commit` or `putBack` an
@@ -31,8 +31,8 @@ export abstract class DriverSource {
   readonly maxDataSize: number;
   /** A driver that broke its promise is not asked again until it posts. */
   protected aside = false;
-  /** The callback that runs in the atomic section now. */
-  #callback: DriverCallback | undefined;
+  /** The callback that runs in the atomic section now, or ran last. */
+  #callback: DriverCallback = 'eventPending';
   #calls = 0;
   /** A call is watched when its number has none of these bits. */
   #watched = 0;
@@ -68,7 +68,7 @@ export abstract class DriverSource {
 
   /** The driver posted: `count` events more, 0 to be asked again. False when that does not count. */
   announce(_count: number): boolean {
-    if (this.#callback === 'eventPending') {
+    if (this.context.locked && this.#callback === 'eventPending') {
       this.fault('eventPending', 'posted from inside itself, and would be asked for ever');
       return false;
     }
@@ -78,7 +78,7 @@ export abstract class DriverSource {
 
   /** A callback called back into its own context, which would wait for itself for ever. */
   reentered(operation: string): CxlError {
-    const callback = this.#callback ?? 'eventPending';
+    const callback = this.#callback;
     const error = new CxlError('EDEADLK', operation, `called from ${callback} of driver ${this.owner.name}`);
     this.fault(callback, `called ${operation} on its own context`, error);
     return error;
@@ -93,7 +93,6 @@ export abstract class DriverSource {
 
   /** It has returned or thrown. */
   protected end(callback: DriverCallback): void {
-    this.#callback = undefined;
     if (this.#startedAt !== 0) this.#judge(callback);
   }
 
@@ -144,9 +143,9 @@ export abstract class DriverSource {
     this.#faulted = false;
   }
 
-  /** An event of `dataSize` bytes goes to a reader. */
-  protected sized(callback: DriverCallback, dataSize: number): void {
-    if (dataSize <= LIBCXL_DATA || this.#warnedOfLibcxl) return;
+  /** An event of `dataSize` bytes, more than {@link LIBCXL_DATA}, goes to a reader. */
+  protected overLibcxl(callback: DriverCallback, dataSize: number): void {
+    if (this.#warnedOfLibcxl) return;
     this.#warnedOfLibcxl = true;
     const problem = `an event of ${dataSize} bytes: libcxl's cxl_read_event holds ${LIBCXL_DATA} and overruns with more`;
     if (this.owner.once('libcxl')) this.#report(callback, problem);

@@ -2,7 +2,7 @@ import { Errno } from '../abi/errno.ts';
 import { EVENT_HEADER_SIZE, putDriverHeader } from '../abi/events.ts';
 import type { Context } from './context.ts';
 import type { DriverEvent, FetchDriverOps } from './driver-ops.ts';
-import { DriverSource, TOO_LARGE } from './driver-source.ts';
+import { DriverSource, LIBCXL_DATA, TOO_LARGE } from './driver-source.ts';
 import { watchPromise } from './promises.ts';
 
 /** What an event will be given back with is not decided yet; results are 0 and negative errnos. */
@@ -35,6 +35,7 @@ export class FetchSource extends DriverSource {
   }
 
   override pending(): boolean {
+    if (this.#results[this.#next] === UNDECIDED && this.#next < this.#end) return true;
     for (;;) {
       if (this.#deliverable() < this.#end) return true;
       if (this.#announced === 0 || this.aside) return false;
@@ -54,7 +55,16 @@ export class FetchSource extends DriverSource {
   }
 
   override commit(): void {
-    if (this.#next !== this.#first) this.#decide(this.#next, 0);
+    if (this.#next === this.#first) return;
+    if (this.#end > 1) {
+      this.#decide(this.#next, 0);
+      return;
+    }
+    // The usual case: the one event that there is.
+    const event = this.#events[0]!;
+    this.#events[0] = null;
+    this.#next = this.#end = 0;
+    this.#delivered(event, 0);
   }
 
   override putBack(): void {
@@ -110,22 +120,23 @@ export class FetchSource extends DriverSource {
       this.threw('fetchEvent', error);
       // Nothing was fetched: it is still there when the driver asks to be asked again.
       this.#announced++;
-      return;
-    } finally {
       this.end('fetchEvent');
+      return;
     }
+    this.end('fetchEvent');
     const dataSize = this.#checked(event);
     const refused = dataSize < 0;
     this.#events[this.#end] = isEvent(event) ? event : null;
     this.#sizes[this.#end] = dataSize;
     this.#results[this.#end] = refused ? -Errno.EINVAL : UNDECIDED;
     this.#end++;
-    if (refused) {
-      this.context.afterUnlock(() => this.#giveBack());
-      return;
-    }
-    this.sized('fetchEvent', dataSize);
+    if (refused) return this.#giveBackLater();
+    if (dataSize > LIBCXL_DATA) this.overLibcxl('fetchEvent', dataSize);
     this.context.fetched(dataSize);
+  }
+
+  #giveBackLater(): void {
+    this.context.afterUnlock(() => this.#giveBack());
   }
 
   /** The event's size, or -1 when it cannot be given to a reader, with the reason said. */
@@ -157,10 +168,14 @@ export class FetchSource extends DriverSource {
     try {
       // It may sleep, so it may also return a promise.
       const returned: unknown = this.ops.eventDelivered(this.context, event, result);
-      watchPromise(returned, error => this.threw('eventDelivered', error));
+      if (returned !== undefined) this.#watch(returned);
     } catch (error) {
       this.threw('eventDelivered', error);
     }
+  }
+
+  #watch(returned: unknown): void {
+    watchPromise(returned, error => this.threw('eventDelivered', error));
   }
 }
 

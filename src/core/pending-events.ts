@@ -85,14 +85,16 @@ export class PendingEvents {
   /** They have reached their reader. The driver is told by the source's `commit`, when the lock is released. */
   commit(): void {
     this.counters.delivered += this.#takenCount;
-    if (tracepoints.delivered.active) {
-      const taken = this.#takenTokens();
-      this.#context.afterUnlock(() => {
-        for (const token of taken) tracepoints.delivered.publish(this.#message(token));
-      });
-    }
+    if (tracepoints.delivered.active) this.#publishDelivered();
     this.#takenCount = 0;
     if (this.#takenOrphans.length > 0) this.#takenOrphans = [];
+  }
+
+  #publishDelivered(): void {
+    const taken = this.#takenTokens();
+    this.#context.afterUnlock(() => {
+      for (const token of taken) tracepoints.delivered.publish(this.#message(token));
+    });
   }
 
   /** They did not reach their reader, and are what is read next. */
@@ -142,7 +144,8 @@ export class PendingEvents {
     }
     if (this.source !== null) {
       // Pending but too large: nothing of lower priority may overtake it.
-      const size = this.#takeToken(DRIVER_EVENT, bytes, offset, room);
+      const size = this.source.take(bytes, offset, room);
+      if (size > 0) this.#taken[this.#takenCount++] = DRIVER_EVENT;
       if (size !== 0) return size;
     }
     const token = this.#generic.next();
@@ -173,8 +176,12 @@ export class PendingEvents {
   #raised(token: Token, news: boolean): boolean {
     this.counters.raised++;
     if (!news) this.counters.coalesced++;
-    if (tracepoints.raised.active) tracepoints.raised.publish({ ...this.#message(token), coalesced: !news });
+    if (tracepoints.raised.active) this.#publishRaised(token, news);
     return news;
+  }
+
+  #publishRaised(token: Token, news: boolean): void {
+    tracepoints.raised.publish({ ...this.#message(token), coalesced: !news });
   }
 
   /** What was taken and is no longer with the reader. */

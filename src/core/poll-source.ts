@@ -1,7 +1,7 @@
 import { EVENT_HEADER_SIZE, putDriverHeader } from '../abi/events.ts';
 import type { Context } from './context.ts';
 import type { PollDriverOps } from './driver-ops.ts';
-import { DriverSource, TOO_LARGE } from './driver-source.ts';
+import { DriverSource, LIBCXL_DATA, TOO_LARGE } from './driver-source.ts';
 
 const none = new Uint8Array(0);
 /** Where an event is delivered that may be too large for its reader, while nobody else uses it. */
@@ -24,14 +24,13 @@ export class PollSource extends DriverSource {
     if (this.#kept.length > 0) return true;
     if (this.aside) return false;
     this.begin('eventPending');
-    let pending: unknown;
+    let pending: unknown = false;
     try {
       pending = this.ops.eventPending(this.context);
     } catch (error) {
       this.threw('eventPending', error);
-    } finally {
-      this.end('eventPending');
     }
+    this.end('eventPending');
     if (pending === true) return !this.aside;
     if (pending !== false) this.wrong('eventPending', pending, 'true or false');
     return false;
@@ -101,15 +100,18 @@ export class PollSource extends DriverSource {
       dataSize = this.ops.deliverEvent(this.context, bytes, offset + EVENT_HEADER_SIZE, this.maxDataSize);
     } catch (error) {
       this.threw('deliverEvent', error);
-    } finally {
-      this.end('deliverEvent');
     }
-    if (typeof dataSize !== 'number' || !Number.isInteger(dataSize) || dataSize < 0 || dataSize > this.maxDataSize) {
-      this.wrong('deliverEvent', dataSize, `a payload length from 0 to ${this.maxDataSize}`);
-      return 0;
+    this.end('deliverEvent');
+    if (typeof dataSize !== 'number' || !(dataSize >= 0 && dataSize <= this.maxDataSize) || dataSize % 1 !== 0) {
+      return this.#wrongSize(dataSize);
     }
-    this.sized('deliverEvent', dataSize);
+    if (dataSize > LIBCXL_DATA) this.overLibcxl('deliverEvent', dataSize);
     this.context.fetched(dataSize);
     return putDriverHeader(bytes, offset, this.context.pe, dataSize);
+  }
+
+  #wrongSize(dataSize: unknown): 0 {
+    this.wrong('deliverEvent', dataSize, `a payload length from 0 to ${this.maxDataSize}`);
+    return 0;
   }
 }

@@ -155,7 +155,7 @@ describe('M7, point 3: debug sections', () => {
     }
   });
 
-  it('watch every call, not one in 64', () => {
+  it('watch every call, not one in 1024', () => {
     const { context, diagnostics } = startedRig({}, { sections });
     let calls = 0;
     context.setDriverOps({
