@@ -1,5 +1,11 @@
 import { WaitQueue } from './wait-queue.ts';
 
+/** The context, as its section knows it. */
+interface SectionOwner {
+  /** A waiter failed: not the fault of whoever raised the event. */
+  waiterFailed(error: unknown): void;
+}
+
 /**
  * A context's lock and its wait queue. Everything is synchronous, so the lock is never waited for: whoever finds it
  * taken runs inside a driver's callback. What must not happen in there happens when the section ends, first come first
@@ -9,14 +15,13 @@ import { WaitQueue } from './wait-queue.ts';
  */
 export class AtomicSection {
   readonly waiters: WaitQueue = new WaitQueue();
-  readonly #failed: (error: unknown) => void;
+  readonly #owner: SectionOwner;
   #locked = false;
   #wake = false;
   #later: (() => void)[] | null = null;
 
-  /** @param failed told when a waiter failed: not the fault of whoever raised the event */
-  constructor(failed: (error: unknown) => void) {
-    this.#failed = failed;
+  constructor(owner: SectionOwner) {
+    this.#owner = owner;
   }
 
   get locked(): boolean {
@@ -65,7 +70,7 @@ export class AtomicSection {
     try {
       this.waiters.wakeAll();
     } catch (error) {
-      this.#failed(error);
+      this.#owner.waiterFailed(error);
     }
   }
 }

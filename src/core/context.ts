@@ -68,9 +68,7 @@ export class Context {
   #drained = false;
   /** An AFU error was lost and that was reported. */
   #errorLost = false;
-  readonly #section: AtomicSection = new AtomicSection(error => {
-    this.report(diagnose({ source: 'a waiter', callback: 'wake', context: this, problem: 'threw', error }));
-  });
+  readonly #section: AtomicSection = new AtomicSection(this);
 
   /** @internal Contexts are made by {@link Afu.openContext}. */
   constructor(afu: Afu, pe: number, master: boolean) {
@@ -144,7 +142,7 @@ export class Context {
       this.#section.leave();
     }
     if (pending) return POLLIN | POLLRDNORM;
-    return this.#isDrained() ? POLLERR : 0;
+    return this.#noteDrained() ? POLLERR : 0;
   }
 
   /**
@@ -168,7 +166,7 @@ export class Context {
     if (size > 0) return size;
     this.#section.leave();
     if (size === 0) {
-      this.#isDrained();
+      this.#noteDrained();
       return 0;
     }
     throw new CxlError('EMSGSIZE', 'read', `the next event of ${this.name} is larger than ${room} bytes`);
@@ -448,6 +446,11 @@ export class Context {
     this.afterUnlock(() => this.afu.adapter.report(diagnostic));
   }
 
+  /** @internal */
+  waiterFailed(error: unknown): void {
+    this.report(diagnose({ source: 'a waiter', callback: 'wake', context: this, problem: 'threw', error }));
+  }
+
   /** @internal True inside the atomic section. */
   get locked(): boolean {
     return this.#section.locked;
@@ -473,7 +476,7 @@ export class Context {
   }
 
   /** CLOSED with nothing left, as somebody is about to be told: nothing can come any more (C5). */
-  #isDrained(): boolean {
+  #noteDrained(): boolean {
     this.#drained = this.#status === 'CLOSED';
     return this.#drained;
   }
