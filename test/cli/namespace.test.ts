@@ -147,6 +147,8 @@ async function ready({ child }: Running): Promise<void> {
 }
 
 const lines = (value: string): string[] => value.split('\n').filter(line => line !== '');
+/** Classes' entries but for bdi, which has one for each mount, also of the tests that run beside this one. */
+const lasting = (value: string): string[] => lines(value).filter(line => !/^\/sys\/class\/(?:cxl|bdi)\//.test(line));
 
 function makeTree(name: string, mark: string): string {
   const at = join(base, name);
@@ -246,9 +248,6 @@ for (const who of IDENTITIES) {
 
     it('keeps /sys/class with its relative links', async () => {
       const script = 'stat -L -c "%n %i %d" /sys/class/*/* 2>/dev/null; cat /sys/class/net/lo/address';
-      // bdi has an entry for each mount, also of the tests that run beside this one.
-      const lasting = (text: string): string[] =>
-        lines(text).filter(line => !/^\/sys\/class\/(?:cxl|bdi)\//.test(line));
       const there = lasting((await shell(who, script)).stdout);
       const here = lasting(outside(who, script));
       assert.ok(here.length > 1);
