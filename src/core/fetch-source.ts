@@ -126,7 +126,7 @@ export class FetchSource extends DriverSource {
     this.end('fetchEvent');
     const dataSize = this.#checked(event);
     const refused = dataSize < 0;
-    this.#events[this.#end] = isEvent(event) ? event : null;
+    this.#events[this.#end] = refused && !isEvent(event) ? null : (event as DriverEvent);
     this.#sizes[this.#end] = dataSize;
     this.#results[this.#end] = refused ? -Errno.EINVAL : UNDECIDED;
     this.#end++;

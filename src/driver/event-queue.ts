@@ -28,8 +28,10 @@ class Slot implements DriverEvent {
   }
 }
 
+const MAX_CAPACITY = 1_048_576;
+
 export interface EventQueueOptions {
-  /** Events that can wait, 1 upwards; default 64. */
+  /** Events that can wait, 1 to 1,048,576; default 64. */
   readonly capacity?: number | undefined;
   /** How the core gets at the events; default `fetch`. A reader sees no difference. */
   readonly form?: DriverOpsForm | undefined;
@@ -53,10 +55,10 @@ export class EventQueue {
   readonly capacity: number;
   readonly maxDataSize: number;
   readonly #dropped: ((n: number) => Uint8Array) | undefined;
-  /** A ring of those that wait; its first is number `#head`, its last `#tail - 1`, modulo `#places`. */
+  /** A ring of those that wait; its first is number `#head`, its last `#tail - 1`, of which the low bits tell the place. */
   readonly #waiting: Slot[] = [];
-  /** Places in the ring: one more than the capacity, for the event that comes while all are with the core. */
-  readonly #places: number;
+  /** Places of the ring less one: a power of two above the capacity, with one for an event while all are with the core. */
+  readonly #mask: number;
   #head = 0;
   #tail = 0;
   readonly #free: Slot[] = [];
@@ -71,17 +73,17 @@ export class EventQueue {
   readonly #form: DriverOpsForm;
   readonly #registered: DriverOps;
 
-  /** @throws CxlError as {@link setDriverOps} does; RangeError for a capacity below 1 */
+  /** @throws CxlError as {@link setDriverOps} does; RangeError for a capacity out of its range */
   constructor(context: Context, options: EventQueueOptions = {}) {
     const { capacity = 64, form = 'fetch', maxDataSize = MAX_DRIVER_EVENT_DATA, dropped } = options;
-    if (!Number.isSafeInteger(capacity) || capacity < 1)
-      throw new RangeError(`a capacity of 1 upwards, not ${capacity}`);
+    if (!Number.isSafeInteger(capacity) || capacity < 1 || capacity > MAX_CAPACITY)
+      throw new RangeError(`a capacity of 1 to ${MAX_CAPACITY}, not ${capacity}`);
     const owner = options.owner ?? context.module;
     if (!owner) throw new CxlError('EINVAL', 'EventQueue', `no driver opened ${context.name}; say who owns the queue`);
     this.context = context;
     this.capacity = capacity;
     this.maxDataSize = maxDataSize;
-    this.#places = capacity + 1;
+    this.#mask = 2 ** Math.ceil(Math.log2(capacity + 1)) - 1;
     this.#dropped = dropped;
     this.#form = form;
     this.#registered = this.#ops(owner, form);
@@ -113,14 +115,18 @@ export class EventQueue {
       );
     }
     const { context } = this;
-    // A closed context is posted to all the same: it reports that.
-    if (context.released) contextEventsPending(context, 0);
-    if (context.drained || context.driverOps !== this.#registered) return false;
+    if (context.driverOps !== this.#registered || context.drained) return this.#tooLate();
     const slot = this.#freeSlot() ?? this.#oldest();
     if (!slot) return false;
-    this.#waiting[this.#tail++ % this.#places] = slot.fill(payload);
+    this.#waiting[this.#tail++ & this.#mask] = slot.fill(payload);
     contextEventsPending(context, this.#form === 'fetch' ? this.#announcement() : 0);
     return true;
+  }
+
+  /** A closed context is posted to all the same: it reports that. */
+  #tooLate(): false {
+    if (this.context.released) contextEventsPending(this.context, 0);
+    return false;
   }
 
   /** What the core was not told of yet. */
@@ -143,7 +149,7 @@ export class EventQueue {
     if (this.#head === this.#tail) return new Slot(false);
     this.#forgotten++;
     this.#total++;
-    return this.#waiting[this.#head++ % this.#places];
+    return this.#waiting[this.#head++ & this.#mask];
   }
 
   /** Takes the next event out. */
@@ -153,7 +159,7 @@ export class EventQueue {
       this.#forgotten = 0;
       return new Slot(false).fill(payload);
     }
-    return this.#head === this.#tail ? null : this.#waiting[this.#head++ % this.#places]!;
+    return this.#head === this.#tail ? null : this.#waiting[this.#head++ & this.#mask]!;
   }
 
   #giveBack(slot: Slot): void {
