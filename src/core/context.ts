@@ -204,19 +204,16 @@ export class Context {
    * C original: `cxl_irq_afu` (drivers/misc/cxl/irq.c).
    */
   raiseInterrupt(irq: number): void {
-    // Interrupts are freed when it is CLOSED, so one comparison finds every reason not to raise.
-    if (!(irq >= 1 && irq <= this.#interrupts) || (irq | 0) !== irq || this.#section.locked) {
-      this.#raiseOtherwise(irq);
-      return;
-    }
+    const given = irq >= 1 && irq <= this.#interrupts && (irq | 0) === irq;
+    if (!given || this.#status === 'CLOSED' || this.#section.locked) return this.#raiseOtherwise(irq, given);
     this.#events.raiseInterrupt(irq);
     // Also when it coalesces, as the kernel does: edge-triggered epoll counts wake-ups.
     this.#section.wakeAll();
   }
 
-  #raiseOtherwise(irq: number): void {
+  #raiseOtherwise(irq: number, given: boolean): void {
     if (this.#status === 'CLOSED') return;
-    if (!(irq >= 1 && irq <= this.#interrupts && Number.isInteger(irq))) {
+    if (!given) {
       throw new CxlError('EINVAL', 'interrupt', `${this.name} has interrupts 1 to ${this.#interrupts}, not ${irq}`);
     }
     this.#section.afterwards(() => this.raiseInterrupt(irq));
@@ -244,9 +241,7 @@ export class Context {
     if (news) this.wake();
     else if (!this.#errorLost) {
       const problem = `AFU error 0x${error.toString(16)} is lost: an earlier one is unread`;
-      this.report(
-        diagnose({ source: `AFU model ${this.afu.backend.name}`, callback: 'error', context: this, problem }),
-      );
+      this.#say(`AFU model ${this.afu.backend.name}`, 'error', problem);
     }
     this.#errorLost = !news;
   }
@@ -289,8 +284,8 @@ export class Context {
   setDriverOps(ops: DriverOps): void {
     const checked = driverOpsForm(ops);
     if ('problem' in checked) {
-      const source = `driver ${(ops as DriverOps | null | undefined)?.owner?.name ?? this.#module?.name ?? 'unknown'}`;
-      this.report(diagnose({ source, callback: 'setDriverOps', context: this, problem: checked.problem }));
+      const name = (ops as DriverOps | null | undefined)?.owner?.name ?? this.#module?.name ?? 'unknown';
+      this.#say(`driver ${name}`, 'setDriverOps', checked.problem);
       throw new CxlError('EINVAL', 'setDriverOps', checked.problem);
     }
     if (this.#released) throw new CxlError('EBADF', 'setDriverOps', `${this.name} is closed`);
@@ -347,7 +342,7 @@ export class Context {
     if (!owner || this.#saidLate) return;
     this.#saidLate = true;
     const problem = 'posted to a context that is closed; nobody will read it';
-    this.report(diagnose({ source: `driver ${owner.name}`, callback: 'contextEventsPending', context: this, problem }));
+    this.#say(`driver ${owner.name}`, 'contextEventsPending', problem);
   }
 
   // ---- life --------------------------------------------------------------------------------------------------------
@@ -438,7 +433,12 @@ export class Context {
   }
 
   #hookFailed(module: DriverModule, callback: string, problem: string, error: unknown): void {
-    this.report(diagnose({ source: `driver ${module.name}`, callback, context: this, problem, error }));
+    this.#say(`driver ${module.name}`, callback, problem, error);
+  }
+
+  #say(source: string, callback: string, problem: string, error?: unknown): void {
+    const facts = { source, callback, context: this, problem };
+    this.report(diagnose(error === undefined ? facts : { ...facts, error }));
   }
 
   /** Hands a diagnostic to the adapter's sink, which may well ask the context: so not inside the atomic section. */
@@ -448,7 +448,7 @@ export class Context {
 
   /** @internal */
   waiterFailed(error: unknown): void {
-    this.report(diagnose({ source: 'a waiter', callback: 'wake', context: this, problem: 'threw', error }));
+    this.#say('a waiter', 'wake', 'threw', error);
   }
 
   /** @internal True inside the atomic section. */

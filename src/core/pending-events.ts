@@ -56,16 +56,15 @@ export class PendingEvents {
     this.#kept = this.#kept.filter(token => token <= 0);
   }
 
-  /** Each returns whether there is news to wake for. */
-  raiseInterrupt(irq: number): boolean {
-    return this.#raised(irq, this.#generic.raiseInterrupt(irq));
+  raiseInterrupt(irq: number): void {
+    this.#raised(irq, this.#generic.raiseInterrupt(irq));
   }
 
-  raiseFault(address: bigint, dsisr: bigint): boolean {
+  raiseFault(address: bigint, dsisr: bigint): void {
     this.#raised(FAULT, this.#generic.raiseFault(BigInt.asUintN(64, address), BigInt.asUintN(64, dsisr)));
-    return true;
   }
 
+  /** False when an earlier error is unread: this one is lost. */
   raiseError(code: bigint): boolean {
     return this.#raised(AFU_ERROR, this.#generic.raiseError(BigInt.asUintN(64, code)));
   }

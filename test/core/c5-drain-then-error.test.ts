@@ -54,6 +54,18 @@ describe('C5: drain, then error', () => {
     assert.deepEqual(drain(context), []);
   });
 
+  it('what the backend raises while it is being detached does not count', () => {
+    const { context, backend } = startedRig();
+    backend.onDetach = each => {
+      each.raiseInterrupt(1);
+      each.raiseFault(1n, 2n);
+      each.raiseAfuError(3n);
+    };
+    context.detach();
+    assert.equal(context.poll(), FAILED);
+    assert.deepEqual(drain(context), []);
+  });
+
   it('an interrupt pending at detach is read as itself, and once: no bogus interrupt 1 as in the kernel', () => {
     const { context } = startedRig();
     context.raiseInterrupt(40);
