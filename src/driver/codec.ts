@@ -1,32 +1,21 @@
+import { checkedValue, fieldTypes as types, type CType as FieldType, type CValue as FieldValue } from '../abi/field.ts';
 import { hostOrder, type ByteOrder } from '../abi/index.ts';
 import { CxlError, type Context } from '../core/index.ts';
 import { EventQueue, type EventQueueOptions } from './event-queue.ts';
 
-/** A field's C type. */
-export type FieldType = keyof typeof types;
+export type { FieldType };
+
 /** An event's fields by name, in the order in which they lie in memory. */
 export type Fields = Readonly<Record<string, FieldType>>;
 /** Events by name. */
 export type EventFields = Readonly<Record<string, Fields>>;
 
-type ValueOf<T extends FieldType> = T extends 'u64' | 's64' ? bigint : number;
 /** What an event is sent with. */
-export type ValuesOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
+export type ValuesOf<F extends Fields> = { readonly [K in keyof F]: FieldValue<F[K]> };
 /** What an event decodes to: its name and its fields. */
 export type DecodedOf<E extends EventFields> =
   | { [N in keyof E & string]: { readonly name: N } & ValuesOf<E[N]> }[keyof E & string]
   | { readonly name: 'dropped'; readonly count: number };
-
-const types = {
-  u8: { size: 1, c: 'uint8_t', least: 0n, most: 0xffn },
-  s8: { size: 1, c: 'int8_t', least: -0x80n, most: 0x7fn },
-  u16: { size: 2, c: 'uint16_t', least: 0n, most: 0xffffn },
-  s16: { size: 2, c: 'int16_t', least: -0x8000n, most: 0x7fffn },
-  u32: { size: 4, c: 'uint32_t', least: 0n, most: 0xffff_ffffn },
-  s32: { size: 4, c: 'int32_t', least: -0x8000_0000n, most: 0x7fff_ffffn },
-  u64: { size: 8, c: 'uint64_t', least: 0n, most: 0xffff_ffff_ffff_ffffn },
-  s64: { size: 8, c: 'int64_t', least: -0x8000_0000_0000_0000n, most: 0x7fff_ffff_ffff_ffffn },
-} as const;
 
 interface Placed {
   readonly name: string;
@@ -103,7 +92,7 @@ export class EventCodec<E extends EventFields> {
     if (!found) throw new RangeError(`no event has tag ${tag}`);
     if (payload.length < found.size)
       throw new RangeError(`${found.name} needs ${found.size} bytes, not ${payload.length}`);
-    const values = found.fields.map(field => [field.name, get(view, field, little)]);
+    const values = found.fields.map(field => [field.name, types[field.type].get(view, field.offset, little)]);
     return { name: found.name, ...Object.fromEntries(values) } as DecodedOf<E>;
   }
 
@@ -140,7 +129,9 @@ export class EventCodec<E extends EventFields> {
     const view = new DataView(bytes.buffer, 0, found.size);
     const little = hostOrder === 'little';
     view.setUint16(0, found.tag, little);
-    for (const field of found.fields) put(view, field, values[field.name], little, name);
+    for (const { name: field, type, offset } of found.fields) {
+      types[type].set(view, offset, checkedValue(`${name}.${field}`, type, values[field]), little);
+    }
     return bytes;
   }
 }
@@ -159,39 +150,6 @@ function shape(name: string, tag: number, fields: Fields): Shape {
     return { name: field, type, offset };
   });
   return { name, tag, fields: placed, size: Math.ceil(end / 8) * 8 };
-}
-
-function get(view: DataView, { type, offset }: Placed, little: boolean): number | bigint {
-  switch (type) {
-    case 'u8':
-      return view.getUint8(offset);
-    case 's8':
-      return view.getInt8(offset);
-    case 'u16':
-      return view.getUint16(offset, little);
-    case 's16':
-      return view.getInt16(offset, little);
-    case 'u32':
-      return view.getUint32(offset, little);
-    case 's32':
-      return view.getInt32(offset, little);
-    case 'u64':
-      return view.getBigUint64(offset, little);
-    default:
-      return view.getBigInt64(offset, little);
-  }
-}
-
-function put(view: DataView, { name, type, offset }: Placed, value: unknown, little: boolean, event: string): void {
-  const { size, least, most } = types[type];
-  const wanted = size === 8 ? typeof value === 'bigint' : Number.isInteger(value);
-  if (!wanted || (value as number | bigint) < least || (value as number | bigint) > most) {
-    throw new RangeError(`${event}.${name} is ${String(value)}, which is not a ${type}`);
-  }
-  if (size === 8) view.setBigUint64(offset, BigInt.asUintN(64, value as bigint), little);
-  else if (size === 4) view.setUint32(offset, value as number, little);
-  else if (size === 2) view.setUint16(offset, value as number, little);
-  else view.setUint8(offset, value as number);
 }
 
 /** Each must be an identifier here and, converted, one of C's that no other has. */
