@@ -3,6 +3,7 @@ export { Afu, MAX_PROCESS_ELEMENTS, type AfuBackend, type AfuMode, type AfuOptio
 export { Context, type ContextStatus, type Work } from './context.ts';
 export type { ContextCounters } from './pending-events.ts';
 export { diagnose, diagnosticLog, diagnosticText, type Diagnostic, type DiagnosticSink } from './diagnostics.ts';
+export type { AccessFailure, MemoryPiece, ProgramMemory } from './program-memory.ts';
 export { isThenable, watchPromise } from './promises.ts';
 export { isAsync } from './driver-ops.ts';
 export type {
