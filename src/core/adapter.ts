@@ -1,4 +1,5 @@
-import { Afu, type AfuOptions } from './afu.ts';
+import { Afu } from './afu.ts';
+import type { AfuOptions } from './afu-options.ts';
 import { diagnosticLog, type Diagnostic, type DiagnosticSink } from './diagnostics.ts';
 import { CxlError } from './errors.ts';
 import { tracepoints } from './tracepoints.ts';
@@ -21,7 +22,33 @@ export interface AdapterOptions {
   readonly callbackBudgetMs?: number | undefined;
   /** Finds what a callback began asynchronously, as CONFIG_DEBUG_ATOMIC_SLEEP would; default: nobody looks. */
   readonly sections?: SectionDebug | undefined;
+  /** What the card says of itself in sysfs; default: {@link defaultCard}. */
+  readonly description?: Partial<CardDescription> | undefined;
 }
+
+/** What a card says of itself: attributes in sysfs. */
+export interface CardDescription {
+  /** `major.minor` */
+  readonly caiaVersion: string;
+  readonly pslRevision: number;
+  readonly baseImage: number;
+  readonly imageLoaded: CardImage;
+  readonly pslTimebaseSynced: boolean;
+  readonly tunneledOpsSupported: boolean;
+}
+export type CardImage = 'user' | 'factory';
+
+const defaultCard: CardDescription = {
+  caiaVersion: '1.0',
+  pslRevision: 1,
+  baseImage: 1,
+  imageLoaded: 'user',
+  pslTimebaseSynced: true,
+  tunneledOpsSupported: false,
+};
+
+/** `up`; `down`: no access, but it may come back; `failed`: taken away for good, or until {@link Adapter.probe}. */
+export type LinkState = 'up' | 'down' | 'failed';
 
 /** Looks at what happens inside atomic sections. */
 export interface SectionDebug {
@@ -40,8 +67,13 @@ export class Adapter {
   contextsLocked = false;
   readonly callbackBudgetMs: number;
   readonly sections: SectionDebug | undefined;
+  readonly description: CardDescription;
+  /** Which image is loaded when the card is reset. */
+  loadImageOnPerst: CardImage | 'none' = 'none';
+  /** Whether that is the image that runs: then a reset is not a change of the card. */
+  perstReloadsSameImage = false;
   readonly #report: DiagnosticSink;
-  #linkUp = true;
+  #link: LinkState = 'up';
   #freeIrqs: number;
 
   /** @throws RangeError when a number is out of its range */
@@ -57,6 +89,7 @@ export class Adapter {
     this.#report = options.onDiagnostic ?? (diagnostic => console.warn(diagnosticLog(diagnostic)));
     this.callbackBudgetMs = options.callbackBudgetMs ?? 1;
     this.sections = options.sections;
+    this.description = { ...defaultCard, ...options.description };
     this.userIrqs = ADAPTER_INTERRUPTS - 1 - 2 * afus.length;
     this.#freeIrqs = this.userIrqs;
     this.afus = afus.map((afu, slice) => new Afu(this, slice, afu));
@@ -69,7 +102,16 @@ export class Adapter {
 
   /** False after {@link loseLink}: open, ioctl and read are EIO then, whatever is queued. */
   get linkUp(): boolean {
-    return this.#linkUp;
+    return this.#link === 'up';
+  }
+
+  /** True after {@link fail}: the card has left the machine, with its device files and its place in sysfs. */
+  get gone(): boolean {
+    return this.#link === 'failed';
+  }
+
+  get link(): LinkState {
+    return this.#link;
   }
 
   /** Hands a diagnostic to whoever listens. */
@@ -88,14 +130,57 @@ export class Adapter {
    * sleepers are woken at once and poll says POLLERR, since read is EIO.
    */
   loseLink(): void {
-    this.#linkUp = false;
-    for (const afu of this.afus) afu.detachAll();
-    for (const afu of this.afus) for (const context of afu.contexts.values()) context.wake();
+    if (this.#link === 'up') this.#link = 'down';
+    this.#detachAll();
   }
 
-  /** The link is back: new contexts can be opened, those that were open can be drained. */
+  /**
+   * The link is back: new contexts can be opened in the AFU's best mode, those that were open can be drained.
+   * @throws CxlError ENODEV when the card has failed for good
+   */
   restoreLink(): void {
-    this.#linkUp = true;
+    if (this.gone) throw new CxlError('ENODEV', 'link', `${this.name} has failed`);
+    this.probe();
+  }
+
+  /** The card fails for good, as after too many EEH events: its device files vanish, open ones drain and then fail. */
+  fail(): void {
+    this.#link = 'failed';
+    this.#detachAll();
+  }
+
+  /** The card is found, as at the start of the machine: every AFU is in its best mode. Does nothing while it is up. */
+  probe(): void {
+    if (this.#link === 'up') return;
+    this.#link = 'up';
+    for (const afu of this.afus) afu.activateBestMode();
+  }
+
+  /**
+   * Resets the card: it leaves and comes back, with its AFUs reset and in their best modes.
+   * @param force also while contexts are started: they are detached
+   * @throws CxlError EIO without link; EINVAL when the reset would not change the image; EBUSY while a context is started
+   * C original: `reset_adapter_store` (drivers/misc/cxl/sysfs.c).
+   */
+  reset(force = false): void {
+    if (!this.linkUp) throw new CxlError('EIO', 'reset', `${this.name} has no link`);
+    if (this.perstReloadsSameImage) throw new CxlError('EINVAL', 'reset', 'perst_reloads_same_image is set');
+    if (!force && this.afus.some(afu => afu.count('STARTED') > 0)) {
+      throw new CxlError('EBUSY', 'reset', `work is attached to ${this.name}`);
+    }
+    this.contextsLocked = true;
+    try {
+      for (const afu of this.afus) afu.detachAll();
+      for (const afu of this.afus) afu.resetHardware();
+    } finally {
+      this.contextsLocked = false;
+      for (const afu of this.afus) afu.activateBestMode();
+    }
+  }
+
+  #detachAll(): void {
+    for (const afu of this.afus) afu.detachAll();
+    for (const afu of this.afus) for (const context of afu.contexts.values()) context.wake();
   }
 
   /** @internal @throws CxlError ENOSPC */

@@ -1,45 +1,14 @@
 import { EVENT_HEADER_SIZE, MAX_DRIVER_EVENT_DATA } from '../abi/events.ts';
 import type { Adapter } from './adapter.ts';
-import { Context, type ContextStatus } from './context.ts';
+import type { AfuBackend, AfuMode, AfuOptions, ConfigurationRecord, CopyFault, PrefaultMode } from './afu-options.ts';
+import { Context, type ContextStatus, type OpenOptions } from './context.ts';
 import { diagnose } from './diagnostics.ts';
 import { DriverModule } from './driver-module.ts';
 import type { AfuDriver } from './driver-ops.ts';
 import { CxlError } from './errors.ts';
+import { LocalArea, checkProblemState, type ProblemState, type WindowMemory } from './problem-state.ts';
+import { isThenable } from './promises.ts';
 import { tracepoints } from './tracepoints.ts';
-
-/** How an AFU is shared: by one process, by many, or not at all while it has no mode. */
-export type AfuMode = 'dedicated_process' | 'afu_directed' | 'none';
-
-/** The hardware behind an AFU. C original: `struct cxl_backend_ops` (drivers/misc/cxl/cxl.h). */
-export interface AfuBackend {
-  readonly name: string;
-  /** Starts `context.work`; throws to refuse it: a CxlError's errno is what START_WORK returns. */
-  attachProcess(context: Context): void;
-  /** Ends the work; the context is CLOSED and nothing that is raised on it counts any more. */
-  detachProcess(context: Context): void;
-}
-
-/** What an AFU can do, as its descriptor says on hardware. */
-export interface AfuOptions {
-  readonly backend: AfuBackend;
-  /** The AFU driver that delivers its own events on this AFU's contexts; a plain driver is loaded as a module. */
-  readonly driver?: AfuDriver | DriverModule | undefined;
-  /** Default: `afu_directed` alone. The first that is supported, afu_directed before dedicated_process, is the mode. */
-  readonly modes?: readonly Exclude<AfuMode, 'none'>[] | undefined;
-  /** How many contexts can be open in afu_directed mode, 1 to 16384; default 512. Dedicated mode has one. */
-  readonly numProcs?: number | undefined;
-  /** Interrupts that every context gets, 0 to the adapter's number; default 1. */
-  readonly irqsMin?: number | undefined;
-  /** Interrupts that a context may ask for, irqsMin to the adapter's number; default: that number. */
-  readonly irqsMax?: number | undefined;
-  /** Events that one read may return, 1 upwards; default 1, as the kernel does. */
-  readonly eventsPerRead?: number | undefined;
-  /** What becomes of an event whose copy to the reader failed: kept (default), or lost as in the kernel. */
-  readonly copyFault?: CopyFault | undefined;
-}
-
-/** `keep`: the event is the next that is read. `drop`: it is lost, as the kernel loses it, for differential tests. */
-export type CopyFault = 'keep' | 'drop';
 
 /** The better mode first: the one that an AFU begins with. */
 const MODES = ['afu_directed', 'dedicated_process'] as const;
@@ -54,14 +23,22 @@ export class Afu {
   readonly backend: AfuBackend;
   readonly modesSupported: readonly AfuMode[];
   readonly irqsMin: number;
-  readonly irqsMax: number;
+  readonly problemState: ProblemState | undefined;
+  readonly configurationRecords: readonly ConfigurationRecord[];
+  readonly errorBuffer: Uint8Array | undefined;
+  prefaultMode: PrefaultMode = 'none';
+  /** How often a mode was activated: each time the device files are new ones. */
+  activations = 0;
   readonly eventsPerRead: number;
   readonly copyFault: CopyFault;
   readonly #directedProcs: number;
   readonly #contexts = new Map<number, Context>();
   /** No process element below this one is free. */
   #lowestFree = 0;
-  #mode: AfuMode;
+  #mode: AfuMode = 'none';
+  #irqsMax: number;
+  #resetting = false;
+  readonly #area: LocalArea | undefined;
   #driver: DriverModule | undefined;
 
   /** @internal AFUs are made by {@link Adapter}. */
@@ -81,11 +58,16 @@ export class Afu {
     this.modesSupported = modes;
     const strange = modes.find(mode => !MODES.includes(mode));
     if (strange !== undefined) throw new RangeError(`modes are ${MODES.join(' and ')}, not ${strange}`);
-    this.#mode = MODES.find(mode => modes.includes(mode)) ?? 'none';
     this.#directedProcs = inRange(`${this.name}: numProcs`, numProcs, 1, MAX_PROCESS_ELEMENTS);
     this.irqsMin = inRange(`${this.name}: irqsMin`, irqsMin, 0, adapter.userIrqs);
-    this.irqsMax = inRange(`${this.name}: irqsMax`, irqsMax, irqsMin, adapter.userIrqs);
+    this.#irqsMax = inRange(`${this.name}: irqsMax`, irqsMax, irqsMin, adapter.userIrqs);
     this.eventsPerRead = inRange(`${this.name}: eventsPerRead`, eventsPerRead, 1, Number.MAX_SAFE_INTEGER);
+    const processes = modes.includes('afu_directed') ? numProcs : 1;
+    this.problemState = options.problemState && checkProblemState(this.name, options.problemState, processes);
+    this.#area = this.problemState && new LocalArea(this.problemState.size);
+    this.configurationRecords = options.configurationRecords ?? [];
+    this.errorBuffer = options.errorBuffer;
+    this.activateBestMode();
   }
 
   /** `afu<card>.<slice>` */
@@ -95,6 +77,89 @@ export class Afu {
 
   get mode(): AfuMode {
     return this.#mode;
+  }
+
+  /** False without a mode and while the AFU is being reset. */
+  get enabled(): boolean {
+    return this.#mode !== 'none' && !this.#resetting;
+  }
+
+  /**
+   * Changes the mode, also to the one that it has: the device files go and others come.
+   * @throws CxlError EBUSY while any context is open; EIO without link; EINVAL for a mode that the AFU does not support,
+   * which leaves it without one
+   * C original: `mode_store_afu` (drivers/misc/cxl/sysfs.c), `cxl_afu_select_mode`.
+   */
+  setMode(mode: AfuMode): void {
+    this.#needIdle('mode');
+    if (!this.adapter.linkUp) throw new CxlError('EIO', 'mode', `${this.adapter.name} has no link`);
+    this.#mode = 'none';
+    if (mode === 'none') return;
+    if (!this.modesSupported.includes(mode))
+      throw new CxlError('EINVAL', 'mode', `${this.name} does not support ${mode}`);
+    this.#activate(mode);
+  }
+
+  /** @internal The mode that an AFU begins with, and has again after its card was away. */
+  activateBestMode(): void {
+    this.#activate(MODES.find(mode => this.modesSupported.includes(mode)) ?? 'none');
+  }
+
+  #activate(mode: AfuMode): void {
+    this.#mode = mode;
+    this.activations++;
+  }
+
+  /** The most interrupts that a context may ask for. */
+  get irqsMax(): number {
+    return this.#irqsMax;
+  }
+
+  /** @throws CxlError EINVAL unless it is irqsMin to the adapter's number. C original: `irqs_max_store`. */
+  set irqsMax(count: number) {
+    const { irqsMin, adapter } = this;
+    if (!Number.isInteger(count) || count < irqsMin || count > adapter.userIrqs) {
+      throw new CxlError('EINVAL', 'irqs_max', `${String(count)}, not ${irqsMin} to ${adapter.userIrqs}`);
+    }
+    this.#irqsMax = count;
+  }
+
+  /**
+   * Resets the AFU.
+   * @throws CxlError EBUSY while any context is open or a reset is under way; EIO without link, or when the model fails
+   * C original: `reset_store_afu` (drivers/misc/cxl/sysfs.c).
+   */
+  reset(): void {
+    this.#needIdle('reset');
+    if (!this.adapter.linkUp) throw new CxlError('EIO', 'reset', `${this.adapter.name} has no link`);
+    if (this.#resetting) throw new CxlError('EBUSY', 'reset', `${this.name} is being reset`);
+    this.resetHardware();
+  }
+
+  /** @internal @throws CxlError EIO when the model fails at once; when it fails later, that is reported */
+  resetHardware(): void {
+    let returned: void | Promise<void>;
+    try {
+      returned = this.backend.reset?.();
+    } catch (error) {
+      this.#report('reset', undefined, error);
+      throw new CxlError('EIO', 'reset', `the AFU model ${this.backend.name} failed`, { cause: error });
+    }
+    if (!isThenable(returned)) return;
+    this.#resetting = true;
+    void Promise.resolve(returned)
+      .catch((error: unknown) => this.#report('reset', undefined, error))
+      .finally(() => (this.#resetting = false));
+  }
+
+  #needIdle(operation: string): void {
+    if (this.#contexts.size === 0) return;
+    throw new CxlError('EBUSY', operation, `${this.#contexts.size} contexts of ${this.name} are open`);
+  }
+
+  /** The window of a context whose door has no memory for it. @internal */
+  get localWindow(): WindowMemory | undefined {
+    return this.#area?.window();
   }
 
   /** How many contexts can be open in the current mode. */
@@ -123,8 +188,8 @@ export class Afu {
    * in use (also for a second open in dedicated mode)
    * C original: `__afu_open` (drivers/misc/cxl/file.c), `cxl_context_init` (drivers/misc/cxl/context.c).
    */
-  openContext(options: { readonly master?: boolean } = {}): Context {
-    return this.#open(options.master ?? this.#mode === 'dedicated_process', context => context.opened(this.#driver));
+  openContext(options: OpenOptions = {}): Context {
+    return this.#open(options, context => context.opened(this.#driver));
   }
 
   /**
@@ -132,14 +197,15 @@ export class Afu {
    * @throws CxlError as {@link openContext}, and ENODEV when the module is being unloaded
    */
   openKernelContext(module: DriverModule): Context {
-    return this.#open(false, context => context.belongsTo(module));
+    return this.#open({ master: false }, context => context.belongsTo(module));
   }
 
-  #open(master: boolean, prepare: (context: Context) => void): Context {
+  #open(options: OpenOptions, prepare: (context: Context) => void): Context {
+    if (this.adapter.gone) throw new CxlError('ENODEV', 'open', `${this.adapter.name} is gone`);
     if (this.#mode === 'none') throw new CxlError('ENODEV', 'open', `${this.name} has no mode`);
     if (!this.adapter.linkUp) throw new CxlError('EIO', 'open', `${this.adapter.name} has no link`);
     const pe = this.#freeProcessElement();
-    const context = new Context(this, pe, master);
+    const context = new Context(this, pe, options);
     this.#contexts.set(pe, context);
     this.#lowestFree = pe + 1;
     if (tracepoints.contextOpen.active) tracepoints.contextOpen.publish({ context });
@@ -193,6 +259,25 @@ export class Afu {
     } catch (error) {
       this.#report('detach', context, error);
     }
+    if (this.#mode === 'dedicated_process') this.#resetAfterUse();
+  }
+
+  /** A dedicated AFU is disabled by a reset. */
+  #resetAfterUse(): void {
+    try {
+      this.resetHardware();
+    } catch {
+      // Reported; the next program finds it as it is.
+    }
+  }
+
+  /** @internal */
+  stored(context: Context): void {
+    try {
+      this.backend.stored?.(context);
+    } catch (error) {
+      this.#report('doorbell', context, error);
+    }
   }
 
   /** @internal */
@@ -208,7 +293,7 @@ export class Afu {
     throw new CxlError('ENOSPC', 'open', `all ${this.numProcs} process elements of ${this.name} are in use`);
   }
 
-  #report(callback: string, context: Context, error: unknown): void {
+  #report(callback: string, context: Context | undefined, error: unknown): void {
     this.adapter.report(
       diagnose({ source: `AFU model ${this.backend.name}`, callback, context, problem: 'threw', error }),
     );

@@ -1,3 +1,4 @@
+import { MAX_DRIVER_EVENT_DATA } from '../abi/eventlayout.ts';
 import { POLLERR, POLLIN, POLLRDNORM } from '../abi/poll.ts';
 import type { Afu } from './afu.ts';
 import { diagnose, type Diagnostic } from './diagnostics.ts';
@@ -10,6 +11,9 @@ import { PendingEvents, type ContextCounters } from './pending-events.ts';
 import { PollSource } from './poll-source.ts';
 import { tracepoints } from './tracepoints.ts';
 import { AtomicSection } from './atomic-section.ts';
+import type { WindowMemory } from './problem-state.ts';
+import { ContextWindow } from './context-window.ts';
+import type { ProgramMemory } from './program-memory.ts';
 import type { WaitQueue } from './wait-queue.ts';
 import { watchPromise } from './promises.ts';
 
@@ -34,6 +38,18 @@ export interface Work {
   readonly mmioErrorsAllOnes: boolean;
   /** The process whose memory the AFU works in: the one that started the work, not the one that opened. */
   readonly pid: number;
+  /** That process's memory; absent where the door cannot reach one. Closed when the work is over. */
+  readonly memory?: ProgramMemory | undefined;
+}
+
+/** How a context is opened. */
+export interface OpenOptions {
+  /** As `afuC.Sm` does; default: as `s` or `d` does. */
+  readonly master?: boolean | undefined;
+  /** The process that opens, for whoever lists contexts; default 0, none. */
+  readonly pid?: number | undefined;
+  /** Where the window's bytes are to be; default: in this process. */
+  readonly windowMemory?: WindowMemory | undefined;
 }
 
 /**
@@ -50,6 +66,10 @@ export class Context {
   readonly pe: number;
   /** A master context sees the whole problem state area; set until the work is started. */
   master: boolean;
+  /** What it sees of the AFU's problem state area. */
+  readonly window: ContextWindow;
+  /** The process that opened it; 0 where none did. */
+  readonly openedBy: number;
   /** For whoever made the context; the core does not look at it. */
   priv: unknown = undefined;
 
@@ -71,10 +91,12 @@ export class Context {
   readonly #section: AtomicSection = new AtomicSection(this);
 
   /** @internal Contexts are made by {@link Afu.openContext}. */
-  constructor(afu: Afu, pe: number, master: boolean) {
+  constructor(afu: Afu, pe: number, options: OpenOptions) {
     this.afu = afu;
     this.pe = pe;
-    this.master = master;
+    this.master = options.master ?? afu.mode === 'dedicated_process';
+    this.openedBy = options.pid ?? 0;
+    this.window = new ContextWindow(this, options.windowMemory);
   }
 
   /** Who sleeps in poll or read. */
@@ -251,6 +273,22 @@ export class Context {
     this.#section.wakeAll();
   }
 
+  /**
+   * A driver event that no driver's ops gave, for whoever plays the driver's part: `data` is copied, and read before what
+   * the driver has.
+   * @throws CxlError EINVAL when it is longer than the largest event that a reader can get
+   */
+  raiseDriverEvent(data: Uint8Array): void {
+    const most = Math.max(MAX_DRIVER_EVENT_DATA, this.driverOps?.maxDataSize ?? 0);
+    if (data.length > most) throw new CxlError('EINVAL', 'event', `${data.length} bytes, not up to ${most}`);
+    if (this.#status === 'CLOSED') return;
+    const copy = data.slice();
+    this.#section.afterwards(() => {
+      this.#events.adopt(copy);
+      this.wake();
+    });
+  }
+
   // ---- the AFU driver ----------------------------------------------------------------------------------------------
 
   /** @internal The context was opened on an AFU that has this driver. @throws whatever the driver's open throws */
@@ -351,7 +389,7 @@ export class Context {
    * Allocates the interrupts and hands the process element to the AFU; on any error the context stays OPENED and may
    * be started again. C original: `afu_ioctl_start_work` from interrupt allocation on (drivers/misc/cxl/file.c).
    * @throws CxlError EIO when it is not OPENED, ENOSPC when the adapter has not that many interrupts left, EBUSY while
-   * the adapter is being reset, and whatever errno the AFU's attach gives
+   * the adapter is being reset, and whatever errno the AFU's attach gives; `work.memory` is closed then
    */
   start(work: Work): void {
     const { adapter } = this.afu;
@@ -363,8 +401,10 @@ export class Context {
     this.#work = work;
     try {
       if (adapter.contextsLocked) throw new CxlError('EBUSY', 'start', `${adapter.name} is being reset`);
+      this.window.begin();
       this.afu.attach(this);
     } catch (error) {
+      this.#workOver();
       this.#work = undefined;
       this.#events.allocate(0);
       this.#freeInterrupts();
@@ -373,6 +413,7 @@ export class Context {
     if (this.status !== 'OPENED') {
       // Detached while it was being attached: the AFU learns it now, since it could not before.
       this.afu.detach(this);
+      this.#workOver();
       throw new CxlError('EIO', 'start', `${this.name} was detached meanwhile`);
     }
     this.#status = 'STARTED';
@@ -394,9 +435,16 @@ export class Context {
     try {
       if (wasStarted) this.afu.detach(this);
     } finally {
+      if (wasStarted) this.#workOver();
       this.#freeInterrupts();
       this.wake();
     }
+  }
+
+  /** What the AFU worked with is let go of. */
+  #workOver(): void {
+    this.window.end(this.#work?.mmioErrorsAllOnes ?? false);
+    this.#work?.memory?.close();
   }
 
   /** The last user is gone: detaches, lets the driver go and frees the process element. Idempotent. */

@@ -1,6 +1,18 @@
-export { Adapter, MAX_ADAPTERS, MAX_SLICES, type AdapterOptions, type SectionDebug } from './adapter.ts';
-export { Afu, MAX_PROCESS_ELEMENTS, type AfuBackend, type AfuMode, type AfuOptions, type CopyFault } from './afu.ts';
-export { Context, type ContextStatus, type Work } from './context.ts';
+export {
+  Adapter,
+  MAX_ADAPTERS,
+  MAX_SLICES,
+  type AdapterOptions,
+  type CardDescription,
+  type CardImage,
+  type LinkState,
+  type SectionDebug,
+} from './adapter.ts';
+export { Afu, MAX_PROCESS_ELEMENTS } from './afu.ts';
+export type { AfuBackend, AfuMode, AfuOptions, ConfigurationRecord, CopyFault, PrefaultMode } from './afu-options.ts';
+export { Context, type ContextStatus, type OpenOptions, type Work } from './context.ts';
+export { ContextWindow } from './context-window.ts';
+export type { ProblemState, Window, WindowMemory } from './problem-state.ts';
 export type { ContextCounters } from './pending-events.ts';
 export { diagnose, diagnosticLog, diagnosticText, type Diagnostic, type DiagnosticSink } from './diagnostics.ts';
 export type { AccessFailure, MemoryPiece, ProgramMemory } from './program-memory.ts';

@@ -1,3 +1,4 @@
+import { EVENT_HEADER_SIZE, putDriverHeader } from '../abi/events.ts';
 import type { Context } from './context.ts';
 import { TOO_LARGE, type DriverSource } from './driver-source.ts';
 import { AFU_ERROR, DRIVER_EVENT, FAULT, GenericEvents, NO_EVENT, ORPHAN, type Token } from './generic-events.ts';
@@ -127,6 +128,16 @@ export class PendingEvents {
     this.#kept = kept;
     this.#orphans.push(...orphans);
     return former;
+  }
+
+  /** A driver event that comes from no source: read before what the source has. */
+  adopt(data: Uint8Array): void {
+    const bytes = new Uint8Array(EVENT_HEADER_SIZE + data.length);
+    putDriverHeader(bytes, 0, this.#context.pe, data.length);
+    bytes.set(data, EVENT_HEADER_SIZE);
+    this.#orphans.push(bytes);
+    this.#kept.push(ORPHAN);
+    this.#raised(DRIVER_EVENT, true);
   }
 
   /** Forgets everything: nobody will read it. */
