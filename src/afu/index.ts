@@ -1,5 +1,9 @@
 /** What an accelerator's author imports: `afukit/afu`. */
+export { afuOptions } from './backend.ts';
 export { echo, echoDriver, type EchoOptions } from './echo.ts';
-export { ProcessElement, afuOptions, defineAfu, type AfuDefinition, type AfuModel } from './model.ts';
+export { AddressError, EffectiveMemory, localMemory } from './memory.ts';
+export { defineAfu, defineModel, type AfuDefinition, type AfuModel } from './model.ts';
+export { ProcessElement } from './process-element.ts';
+export { RegisterFile, type Register, type Registers } from './registers.ts';
 export { stockModel, stockModels, type StockModelName } from './stock.ts';
 export { ticker, type TickerOptions } from './ticker.ts';

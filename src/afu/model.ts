@@ -1,131 +1,50 @@
-import { diagnose, watchPromise, type AfuBackend, type AfuOptions, type Context } from '../core/index.ts';
+import type { AfuOptions } from '../core/index.ts';
+import type { ProcessElement } from './process-element.ts';
+import type { Registers } from './registers.ts';
 
-/** What a model does for one context from START_WORK until detach: it works on a process element's behalf. */
-export class ProcessElement {
-  readonly #context: Context;
-  #attached = true;
-
-  /** @internal */
-  constructor(context: Context) {
-    this.#context = context;
-  }
-
-  /** Process element id, 0 upwards. */
-  get id(): number {
-    return this.#context.pe;
-  }
-
-  /** The work element descriptor that the program started with: 64 bits, whatever they mean to this AFU. */
-  get workElementDescriptor(): bigint {
-    return this.#context.work?.wed ?? 0n;
-  }
-
-  /** Authority mask register; 0n unless the program asked for another. */
-  get authorityMask(): bigint {
-    return this.#context.work?.amr ?? 0n;
-  }
-
-  /** How many interrupts it may raise; their numbers are 1 to this. */
-  get interrupts(): number {
-    return this.#context.interrupts;
-  }
-
-  /** False from detach on: nothing that is raised counts any more. */
-  get attached(): boolean {
-    return this.#attached;
-  }
-
+/**
+ * An accelerator. One model object is one AFU; what belongs to one program is kept by process element. Whatever a callback
+ * throws, now or later, is reported with the model's name and harms no other context. An {@link AddressError} that a
+ * callback lets escape is no fault of the model: the program has its data storage event, and the work goes on or not.
+ */
+export interface AfuModel<R extends Registers = Registers> {
+  readonly name: string;
+  /** The registers of each context's window; default: none. */
+  readonly registers?: R | undefined;
+  /** The registers of a master's window, which is the whole area; default: as {@link registers}. */
+  readonly masterRegisters?: Registers | undefined;
   /**
-   * Raises an AFU interrupt; one that is still unread is not raised twice.
-   * @param number 1 to {@link interrupts}
-   * @throws CxlError EINVAL for any other number
+   * START_WORK: begin; throw a CxlError to refuse with its errno. A promise is not waited for: when it rejects, or has not
+   * settled after `attachTimeoutMs`, that is reported and the process element detached.
    */
-  interrupt(number: number): void {
-    if (this.#attached) this.#context.raiseInterrupt(number);
-  }
-
-  /**
-   * Reports an access to an effective address that could not be translated; a newer fault replaces an unread one.
-   * @param dsisr the raw register: why; see `Dsisr` of `afukit/abi`
-   */
-  fault(address: bigint, dsisr: bigint): void {
-    if (this.#attached) this.#context.raiseFault(address, dsisr);
-  }
-
-  /** Reports an AFU error; while one is unread later ones are only counted. */
-  error(code: bigint): void {
-    if (this.#attached) this.#context.raiseAfuError(code);
-  }
-
-  /** @internal */
-  detached(): void {
-    this.#attached = false;
-  }
+  attach(element: ProcessElement<R>): void | Promise<void>;
+  /** The work itself, begun when {@link attach} is done; it may last until `element.signal` is aborted. */
+  run?(element: ProcessElement<R>): void | Promise<void>;
+  /** The work is over: stop timers, let go of everything that belongs to `element`. */
+  detach?(element: ProcessElement<R>): void | Promise<void>;
+  /** A program stored `value` in a doorbell. Two stores within the doorbell period are one, of the later value. */
+  doorbell?(element: ProcessElement<R>, register: keyof R & string, value: bigint): void | Promise<void>;
+  /** Back to the state after power-on; no process element is attached. No work can be started until a promise settles. */
+  reset?(): void | Promise<void>;
 }
 
-/** An accelerator. One model object is one AFU. */
-export interface AfuModel {
-  readonly name: string;
-  /**
-   * START_WORK: begin; throw a CxlError to refuse with its errno. A promise is not waited for: when it rejects, that is
-   * reported and the process element detached.
-   */
-  attach(element: ProcessElement): void | Promise<void>;
-  /** The work is over: stop timers, let go of everything that belongs to `element`. */
-  detach?(element: ProcessElement): void | Promise<void>;
+/** Returns the model, typed: the names of its registers are known to `element.registers` and `doorbell`. */
+export function defineModel<const R extends Registers>(model: AfuModel<R>): AfuModel<R> {
+  return model;
 }
 
 /** An AFU as a configuration names it: a model, the driver that goes with it, and what its descriptor says. */
 export interface AfuDefinition extends Omit<AfuOptions, 'backend'> {
-  readonly model: AfuModel;
+  // A model may know its registers' names; whoever holds a definition need not.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly model: AfuModel<any>;
+  /** Milliseconds between two looks at the doorbells of mapped windows while work is started; default 1. */
+  readonly doorbellMs?: number | undefined;
+  /** Milliseconds that an asynchronous attach may take; default 5000, as the kernel waits for an AFU. */
+  readonly attachTimeoutMs?: number | undefined;
 }
 
 /** Returns the definition, typed. */
 export function defineAfu(definition: AfuDefinition): AfuDefinition {
   return definition;
-}
-
-/** Puts a model behind an AFU. */
-export function afuOptions({ model, ...options }: AfuDefinition): AfuOptions {
-  return { ...options, backend: new ModelBackend(model) };
-}
-
-class ModelBackend implements AfuBackend {
-  readonly name: string;
-  readonly #model: AfuModel;
-  readonly #elements = new Map<Context, ProcessElement>();
-
-  constructor(model: AfuModel) {
-    this.name = model.name;
-    this.#model = model;
-  }
-
-  attachProcess(context: Context): void {
-    const element = new ProcessElement(context);
-    this.#elements.set(context, element);
-    try {
-      this.#watch('attach', context, this.#model.attach(element), () => context.detach());
-    } catch (error) {
-      this.#elements.delete(context);
-      element.detached();
-      throw error;
-    }
-  }
-
-  detachProcess(context: Context): void {
-    const element = this.#elements.get(context);
-    if (!element) return;
-    this.#elements.delete(context);
-    element.detached();
-    this.#watch('detach', context, this.#model.detach?.(element), () => {});
-  }
-
-  /** A model may work on asynchronously; what fails there must not end the process. */
-  #watch(callback: string, context: Context, returned: unknown, failed: () => void): void {
-    watchPromise(returned, error => {
-      const source = `AFU model ${this.name}`;
-      context.report(diagnose({ source, callback, context, problem: 'rejected', error }));
-      failed();
-    });
-  }
 }

@@ -1,4 +1,5 @@
-import { defineAfu, type AfuDefinition, type ProcessElement } from './model.ts';
+import { defineAfu, type AfuDefinition } from './model.ts';
+import type { ProcessElement } from './process-element.ts';
 
 export interface TickerOptions extends Omit<Partial<AfuDefinition>, 'model'> {
   /**

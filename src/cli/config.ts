@@ -17,6 +17,7 @@ import {
 import { Modules, sectionDebug, type DevicePermissions } from '../devfs/index.ts';
 import { defineDriver } from '../driver/index.ts';
 import { exists, loadFile } from './load-file.ts';
+import { modelGuard } from './model-guard.ts';
 import { UserError } from './verb.ts';
 
 /** A configuration as it is served. */
@@ -125,12 +126,13 @@ async function served(config: unknown, name: string, directory: string): Promise
   const { adapters, permissions = {}, debug = false, callbackBudgetMs } = checked.output;
   const drivers = new DriverFiles(directory);
   const sections = debug ? sectionDebug() : undefined;
+  const guard = modelGuard();
   try {
     const made: Adapter[] = [];
     for (const { card, afus } of numbered(adapters)) {
       const options = [];
       for (const entry of afus) options.push(afuOptions(await definition(entry, drivers)));
-      made.push(new Adapter({ card, afus: options, callbackBudgetMs, sections }));
+      made.push(new Adapter({ card, afus: options, callbackBudgetMs, sections, guard }));
     }
     return {
       adapters: made,

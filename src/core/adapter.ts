@@ -22,6 +22,8 @@ export interface AdapterOptions {
   readonly callbackBudgetMs?: number | undefined;
   /** Finds what a callback began asynchronously, as CONFIG_DEBUG_ATOMIC_SLEEP would; default: nobody looks. */
   readonly sections?: SectionDebug | undefined;
+  /** Catches what an AFU model's timers and the like throw; default: nobody, and the process ends as JavaScript has it. */
+  readonly guard?: Guard | undefined;
   /** What the card says of itself in sysfs; default: {@link defaultCard}. */
   readonly description?: Partial<CardDescription> | undefined;
 }
@@ -50,6 +52,9 @@ const defaultCard: CardDescription = {
 /** `up`; `down`: no access, but it may come back; `failed`: taken away for good, or until {@link Adapter.probe}. */
 export type LinkState = 'up' | 'down' | 'failed';
 
+/** Runs `work`, and hands what it throws later, in its timers for example, to `failed`. */
+export type Guard = <T>(work: () => T, failed: (error: unknown) => void) => T;
+
 /** Looks at what happens inside atomic sections. */
 export interface SectionDebug {
   enter(): void;
@@ -67,6 +72,7 @@ export class Adapter {
   contextsLocked = false;
   readonly callbackBudgetMs: number;
   readonly sections: SectionDebug | undefined;
+  readonly guard: Guard | undefined;
   readonly description: CardDescription;
   /** Which image is loaded when the card is reset. */
   loadImageOnPerst: CardImage | 'none' = 'none';
@@ -89,6 +95,7 @@ export class Adapter {
     this.#report = options.onDiagnostic ?? (diagnostic => console.warn(diagnosticLog(diagnostic)));
     this.callbackBudgetMs = options.callbackBudgetMs ?? 1;
     this.sections = options.sections;
+    this.guard = options.guard;
     this.description = { ...defaultCard, ...options.description };
     this.userIrqs = ADAPTER_INTERRUPTS - 1 - 2 * afus.length;
     this.#freeIrqs = this.userIrqs;

@@ -5,6 +5,7 @@ export {
   type AdapterOptions,
   type CardDescription,
   type CardImage,
+  type Guard,
   type LinkState,
   type SectionDebug,
 } from './adapter.ts';

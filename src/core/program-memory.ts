@@ -29,6 +29,8 @@ export interface ProgramMemory {
    * @param width 4 or 8 bytes, of which `address` is a multiple; in the host's byte order
    */
   compareExchange(address: bigint, width: 4 | 8, expected: bigint, desired: bigint): bigint | undefined;
+  /** Why nothing can be accessed at all, and what to do about it: said when an access is `forbidden`. */
+  readonly problem?: string | undefined;
   /** Lets go of what is held for the program. Everything after it is `gone`. */
   close(): void;
 }

@@ -29,7 +29,7 @@ describe('a model behind an AFU', () => {
   });
 
   it('raises interrupts, faults and errors on its own context', () => {
-    const { afu, elements } = afuOf({});
+    const { afu, elements, diagnostics } = afuOf({});
     const [first, second] = [afu.openContext(), afu.openContext()];
     first.start(work());
     second.start(work());
@@ -38,9 +38,18 @@ describe('a model behind an AFU', () => {
     elements[1]!.error(4n);
     assert.deepEqual(drain(first), []);
     assert.deepEqual(drain(second), ['irq 1', 'fault 2/3', 'error 4']);
-    assert.equal(
-      codeOf(() => elements[0]!.interrupt(2)),
-      'EINVAL',
+    assert.deepEqual(diagnostics, []);
+  });
+
+  it('an interrupt that the process element was not given is dropped, and reported once for each number', () => {
+    const { afu, elements, diagnostics } = afuOf({});
+    const context = afu.openContext();
+    context.start(work());
+    for (const number of [2, 2, 0, -1, 1.5]) elements[0]!.interrupt(number);
+    assert.deepEqual(drain(context), []);
+    assert.deepEqual(
+      diagnostics.map(({ source, problem }) => `${source}: ${problem}`),
+      ['2', '0', '-1', '1.5'].map(number => `AFU model m: raised interrupt ${number}, and has 1 to 1`),
     );
   });
 

@@ -30,7 +30,8 @@ describe('afukit serve', { skip: any(noFuse(), noCompiler()), concurrency: 2 }, 
   it('an exception that nobody catches: the stack is shown, nothing stays mounted', async t => {
     const where = await place(t);
     const config = `export default { adapters: [{ afus: [{ model: {
-      name: 'bad', attach: () => void setTimeout(() => { throw new Error('from the timer'); }, 1) } }] }] };`;
+      name: 'any', attach: () => {} },
+      driver: { name: 'bad', open: () => void setTimeout(() => { throw new Error('from the timer'); }, 1) } }] }] };`;
     await writeFile(join(where.project, 'bad.mjs'), config);
     const server = await serving(t, where, ['--config', 'bad.mjs']);
     const client = runC(t, join(where.mountPoint, 'dev/cxl/afu0.0s'), 'read');
@@ -39,6 +40,22 @@ describe('afukit serve', { skip: any(noFuse(), noCompiler()), concurrency: 2 }, 
     assert.match(stderr, /Error: from the timer/);
     assert.deepEqual(mountsBelow(where.mountPoint), []);
     assert.match((await client.remaining()).at(-1) ?? '', /^read -1 /);
+  });
+
+  it('an AFU model whose timer throws: said with its name, the program gets EIO, other contexts go on', async t => {
+    const where = await place(t);
+    const config = `export default { adapters: [{ afus: [{ model: {
+      name: 'bad', attach: () => void setTimeout(() => { throw new Error('from the timer'); }, 1) } },
+      { model: 'ticker', periodUs: 1000 }] }] };`;
+    await writeFile(join(where.project, 'bad.mjs'), config);
+    const server = await serving(t, where, ['--config', 'bad.mjs']);
+    const other = runC(t, join(where.mountPoint, 'dev/cxl/afu0.1s'), 'epoll', 2);
+    const client = runC(t, join(where.mountPoint, 'dev/cxl/afu0.0s'), 'read');
+    assert.equal((await client.remaining()).at(-1), 'read -1 EIO');
+    assert.equal((await other.remaining()).at(-1), 'event afu_interrupt pe=0 irq=1 size=16');
+    const { code, stderr } = await server.end();
+    assert.equal(code, 0);
+    assert.match(stderr, /AFU model bad: attach, afu0\.0 pe 0: threw afterwards \(Error: from the timer\)/);
   });
 
   it('umount from outside ends it, and it says so', async t => {
