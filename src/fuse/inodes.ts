@@ -10,8 +10,8 @@ interface Known {
 }
 
 /**
- * A node's id is its inode number. It is given once per node object and never reused, so (id, generation 0) is unique for the
- * session as the kernel wants it. The kernel holds an id from LOOKUP until as many FORGETs; meanwhile the node stays reachable.
+ * A node's id is its inode number unless it names another. It is given once per node object and never reused, so
+ * (id, generation 0) is unique for the session as the kernel wants it. The kernel holds an id from LOOKUP until as many FORGETs; meanwhile the node stays reachable.
  */
 export class Inodes {
   readonly #ids: WeakMap<Node, number> = new WeakMap();

@@ -37,6 +37,16 @@ export interface SymlinkNode {
 
 export interface FileNode {
   readonly kind: 'file';
+  /**
+   * st_ino and readdir's d_ino, where these are to mean something: no other file of the tree may have the number, and what
+   * is below 2^31 is given to files that name none. Default: the next of those.
+   */
+  readonly inode?: number | undefined;
+  /**
+   * 'unknown': readdir(3) does not say what it is (d_type DT_UNKNOWN), so that whoever wants to know asks stat(2). Default: a
+   * regular file.
+   */
+  readonly listedAs?: 'unknown';
   attributes(): Attributes;
   /**
    * One open(2). Throws a FuseError, or anything with a numeric `errno`, to refuse; an error without errno is EIO and one

@@ -181,6 +181,19 @@ for (const size of [48, 100, 4096, 1 << 20]) {
   });
 }
 
+test('a file may name its inode number, and be listed without its type', () => {
+  const device: FileNode = { ...file(), inode: 0xca0f2003, listedAs: 'unknown' };
+  const kernel = new Kernel(directory({ device, other: file() }));
+  assert.deepEqual(list(kernel, 1, 4096).slice(2), [
+    ['device', 0xca0f2003, 0],
+    ['other', kernel.lookup('other'), 8],
+  ]);
+  const nodeId = kernel.lookup('device');
+  assert.ok(nodeId < 10, 'the id of the session is its own');
+  assert.equal(attributesIn(kernel.ask(FUSE_LOOKUP, {}, 'device').body, 40)[0], 0xca0f2003);
+  assert.equal(attributesIn(kernel.ask(FUSE_GETATTR, { nodeId }, u32(0), u32(0), u64(0)).body, 16)[0], 0xca0f2003);
+});
+
 test('READDIR leaves out what is not a file name, and says so', () => {
   const kernel = new Kernel(directory({ 'a/b': file(), '': file(), ok: file(), ['x'.repeat(256)]: file() }));
   assert.deepEqual(

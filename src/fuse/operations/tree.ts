@@ -28,10 +28,15 @@ const { FATTR_MODE, FATTR_UID, FATTR_GID, FATTR_SIZE } = FuseAttrValid;
 
 const NANOSECONDS = 1e9;
 
+/** st_ino and d_ino. */
+function inodeNumber(node: Node, id: number): number {
+  return (node.kind === 'file' ? node.inode : undefined) ?? id;
+}
+
 function putAttributes(server: Server, at: number, id: number, node: Node, attributes: Attributes): void {
   const { view } = server.link;
   const size = attributes.size ?? 0;
-  setU64(view, at + fuse_attr.ino, id);
+  setU64(view, at + fuse_attr.ino, inodeNumber(node, id));
   setU64(view, at + fuse_attr.size, size);
   setU64(view, at + fuse_attr.blocks, Math.ceil(size / 512));
   const seconds = Math.floor(server.started / 1000);
@@ -167,7 +172,9 @@ function entryAt(server: Server, listing: Listing, offset: number): readonly [st
   const entry = listing.entries[offset - 2];
   // A node does not know its parents, of which it may have several.
   if (!entry) return ['..', FUSE_UNKNOWN_INO, TypeBits.directory];
-  return [entry[0], server.inodes.idOf(entry[1]), TypeBits[entry[1].kind]];
+  const [name, node] = entry;
+  const typeBits = node.kind === 'file' && node.listedAs === 'unknown' ? 0 : TypeBits[node.kind];
+  return [name, inodeNumber(node, server.inodes.idOf(node)), typeBits];
 }
 
 // The kernel answers EIO for the whole listing when one name is not a name.
