@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
+import { version } from './package.ts';
 import { USER_ERROR_STATUS, UserError, type Verb } from './verb.ts';
 
 const config = { type: 'string', short: 'c' } as const;
@@ -29,10 +29,11 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   run: {
     summary: 'run a program that finds the devices in /dev/cxl and /sys/class/cxl',
-    usage: '[--config FILE] -- PROGRAM [ARGUMENT...]',
-    options: { config },
+    usage: '[--config FILE] [--no-preload] -- PROGRAM [ARGUMENT...]',
+    options: { config, 'no-preload': { type: 'boolean' } },
     takesRest: true,
     help: `${configHelp}
+  --no-preload        leave LD_PRELOAD alone: the devices are regular files then, which libcxl does not open
 
 Only PROGRAM and what it starts see the devices. Its exit status is passed on (128 + N when signal N ended it),
 and everything is taken down when it ends.`,
@@ -53,11 +54,6 @@ ${list.join('\n')}
 
 afukit VERB --help says more of one; afukit --version prints the version.
 `;
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 /** Runs one command line and returns the exit status. */

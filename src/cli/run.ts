@@ -2,8 +2,11 @@ import { constants } from 'node:os';
 
 import { loadConfig } from './config.ts';
 import { NamespaceError, runInNamespace } from './namespace.ts';
+import { withPreload } from './preload.ts';
 import { EndSignals, startServing } from './serving.ts';
 import { UserError, type Arguments } from './verb.ts';
+
+const onWarning = (message: string): void => void process.stderr.write(`afukit: ${message}\n`);
 
 /** `afukit run -- PROGRAM`: the program's exit status, with everything taken down before it is passed on. */
 export async function run({ values, rest }: Arguments): Promise<number> {
@@ -11,15 +14,13 @@ export async function run({ values, rest }: Arguments): Promise<number> {
   if (program === undefined) throw new UserError('which program? afukit run [--config FILE] -- PROGRAM [ARGUMENT...]');
   const signals = new EndSignals();
   const { adapters, permissions, modules } = await loadConfig(values['config'] as string | undefined);
-  const serving = await startServing(undefined, adapters, {
-    permissions,
-    modules,
-    onWarning: message => process.stderr.write(`afukit: ${message}\n`),
-  });
+  const serving = await startServing(undefined, adapters, { permissions, modules, onWarning });
   try {
+    const plain = values['no-preload'] === true;
+    const env = plain ? process.env : await withPreload(program, serving.device, process.env, onWarning);
     if (signals.caught !== undefined) return 128 + constants.signals[signals.caught];
     signals.ignore();
-    return await runInNamespace({ tree: serving.directory, program, args });
+    return await runInNamespace({ tree: serving.directory, program, args, env });
   } catch (error) {
     throw error instanceof NamespaceError ? new UserError(error.message, { cause: error }) : error;
   } finally {

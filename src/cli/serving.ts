@@ -11,6 +11,8 @@ import { UserError } from './verb.ts';
 /** Device files being served; taken down by `close`, and in any case when the process ends. */
 export interface Serving {
   readonly directory: string;
+  /** st_dev of its files. */
+  readonly device: { readonly major: number; readonly minor: number };
   /** Resolves when the mount is gone, whoever took it away. */
   readonly closed: Promise<void>;
   close(): Promise<void>;
@@ -41,6 +43,8 @@ export async function startServing(
   process.on('exit', atExit);
   return {
     directory: mounted.directory,
+    // As every file system without a disk has it; FUSE numbers its connections by the minor.
+    device: { major: 0, minor: mounted.connection },
     closed: mounted.closed,
     async close(): Promise<void> {
       await mounted.unmount();

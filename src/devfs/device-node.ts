@@ -11,22 +11,29 @@ import {
 import type { IoctlTable } from '../file/index.ts';
 import type { Attributes, FileNode, OpenFile, OpenRequest } from '../fuse/index.ts';
 import { ContextHandle } from './context-handle.ts';
-import { views, type View } from './numbers.ts';
+import { deviceInode, minorOf, views, type View } from './numbers.ts';
 
 const handedOut = new WeakSet<Context>();
 
 /** A device file: each open is a context. */
 export class DeviceNode implements FileNode {
   readonly kind = 'file';
+  /** Only stat(2) says, for what it says may have gone through preload/cxl-stat.c. */
+  readonly listedAs = 'unknown';
+  readonly inode: number | undefined;
   readonly #attributes: Attributes;
   readonly #ioctls: IoctlTable;
   readonly #context: (opener: Opener) => Context;
 
-  /** @param context opens one, or throws a CxlError */
-  constructor(attributes: Attributes, ioctls: IoctlTable, context: (opener: Opener) => Context) {
+  /**
+   * @param context opens one, or throws a CxlError
+   * @param inode of a file that has a device number
+   */
+  constructor(attributes: Attributes, ioctls: IoctlTable, context: (opener: Opener) => Context, inode?: number) {
     this.#attributes = attributes;
     this.#ioctls = ioctls;
     this.#context = context;
+    this.inode = inode;
   }
 
   attributes(): Attributes {
@@ -44,7 +51,8 @@ export class DeviceNode implements FileNode {
 
 /** `dev/cxl/afuC.S{d,m,s}`. */
 export function viewNode(afu: Afu, view: View, attributes: Attributes, ioctls: IoctlTable): DeviceNode {
-  return new DeviceNode(attributes, ioctls, () => afu.openContext({ master: views[view].master }));
+  const inode = deviceInode(minorOf(afu, view));
+  return new DeviceNode(attributes, ioctls, () => afu.openContext({ master: views[view].master }), inode);
 }
 
 /** The device files that an AFU's driver offers now. */

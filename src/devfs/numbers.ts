@@ -23,3 +23,11 @@ export function viewsOf(afu: Afu): View[] {
 export function minorOf(afu: Afu, view: View): number {
   return 13 * afu.adapter.card + 1 + 3 * afu.slice + views[view].minor;
 }
+
+/**
+ * A device file's st_ino: 0xCA, cxl's ioctl letter, in the top byte of 32 bits, then 12 for the major and 12 for the minor.
+ * It fits the ino_t of 32-bit programs. preload/cxl-stat.c reads it.
+ */
+export function deviceInode(minor: number): number {
+  return ((0xca << 24) | (CXL_MAJOR << 12) | minor) >>> 0;
+}

@@ -26,7 +26,7 @@ describe('the command line', { concurrency: 2 }, () => {
   const options: Readonly<Record<string, readonly string[]>> = {
     demo: ['--json'],
     serve: ['--config', '--mount', '--json', '--trace'],
-    run: ['--config', '-- PROGRAM'],
+    run: ['--config', '--no-preload', '-- PROGRAM'],
   };
   for (const verb of verbs) {
     it(`afukit ${verb} --help names all of its options`, async t => {

@@ -70,6 +70,16 @@ describe('the trees', { skip: noFuse() }, () => {
     assert.deepEqual(minors, ['2', '3', '4', '41', '42', '44', '45']);
   });
 
+  it('the inode number of a device file has its major and minor, as sysfs shows them', async t => {
+    const directory = await mountAdapters(t, cards());
+    for (const node of nodes) {
+      const { ino } = await stat(join(directory, 'dev/cxl', node));
+      assert.equal(ino >>> 24, 0xca);
+      const number = `${(ino >>> 12) & 0xfff}:${ino & 0xfff}`;
+      assert.equal(number, await attribute(join(directory, 'sys/class/cxl', node), 'dev'));
+    }
+  });
+
   it('every attribute that libcxl asks for is found from a char node upwards', async t => {
     const directory = join(await mountAdapters(t, cards()), 'sys/class/cxl');
     const wanted = {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'node:test';
@@ -18,6 +20,17 @@ export interface Place {
   readonly env: NodeJS.ProcessEnv;
 }
 
+let cache: string | undefined;
+
+/** XDG_CACHE_HOME of this process's commands: what one of them compiled the others find. */
+function cacheHome(): string {
+  if (cache === undefined) {
+    const directory = (cache = mkdtempSync(join(tmpdir(), 'afukit-cache-')));
+    process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  }
+  return cache;
+}
+
 export async function place(t: TestContext): Promise<Place> {
   const base = await temporaryDirectory(t);
   const [project, mountPoint, temporary] = ['project', 'mnt', 'tmp'].map(name => join(base, name)) as [
@@ -30,7 +43,8 @@ export async function place(t: TestContext): Promise<Place> {
     assert.deepEqual(mountsBelow(base), [], 'nothing is mounted any more');
     assert.deepEqual(await readdir(temporary), [], 'no temporary file is left');
   });
-  return { project, mountPoint, env: { ...process.env, TMPDIR: temporary, NO_COLOR: '1' } };
+  const env = { ...process.env, TMPDIR: temporary, XDG_CACHE_HOME: cacheHome(), NO_COLOR: '1' };
+  return { project, mountPoint, env };
 }
 
 /** One command line of afukit's, in the place's project. */

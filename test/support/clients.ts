@@ -11,19 +11,27 @@ import { start, type Program } from './program.ts';
 /** The programs that open device files, as sources of the package: they are no part of what is compiled to `dist`. */
 export const programs: string = fileURLToPath(new URL('../../../test/programs/', import.meta.url));
 
-let compiled: string | undefined;
+const compiled = new Map<string, string>();
 
-/** test/programs/client.c, compiled once for this process and removed with it. */
-export function cClient(): string {
-  if (compiled === undefined) {
+/** test/programs/NAME.c, compiled once for this process and removed with it. */
+export function cProgram(name: string, ...flags: readonly string[]): string {
+  const key = [name, ...flags].join(' ');
+  let program = compiled.get(key);
+  if (program === undefined) {
     const directory = mkdtempSync(join(tmpdir(), 'afukit-client-'));
     process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
-    const program = join(directory, 'client');
+    program = join(directory, name);
     const warnings = ['-Wall', '-Wextra', '-Werror'];
-    execFileSync('cc', [...warnings, '-pthread', '-o', program, join(programs, 'client.c')], { stdio: 'inherit' });
-    compiled = program;
+    const source = join(programs, `${name}.c`);
+    execFileSync('cc', [...warnings, ...flags, '-o', program, source, '-ldl'], { stdio: 'inherit' });
+    compiled.set(key, program);
   }
-  return compiled;
+  return program;
+}
+
+/** test/programs/client.c. */
+export function cClient(): string {
+  return cProgram('client', '-pthread');
 }
 
 let interpreter: string | undefined;
