@@ -9,6 +9,8 @@ export class Handle implements Poller {
   readonly name: string;
   /** Set right after the node's open returned it. */
   file: OpenFile | undefined;
+  /** The registered file that mmap maps; 0 without. */
+  backingId = 0;
   readonly #link: Link;
   #armed = false;
   #khHigh = 0;
@@ -33,11 +35,15 @@ export class Handle implements Poller {
     return this.#link.notifyPoll(this.#khHigh, this.#khLow);
   }
 
-  /** The last close. Nothing reaches the file or the kernel's poll after it. */
+  /**
+   * The last close. Nothing reaches the file or the kernel's poll after it. Not before it may the backing id be given back:
+   * the kernel looks it up some time after it took the answer to OPEN.
+   */
   close(): void {
     this.#armed = false;
     const { file } = this;
     this.file = undefined;
+    if (this.backingId) this.#link.closeBacking(this.backingId);
     try {
       file?.release?.();
     } catch (error) {
@@ -60,11 +66,18 @@ export class Listing {
 /** Numbers are not reused, so a stale one is EBADF and never another file. */
 export class Handles {
   readonly #open: Map<number, Handle | Listing> = new Map();
+  /** Node ids that are open with a backing file, of which the kernel takes one for each. */
+  readonly #backed: Set<number> = new Set();
   #last = 0;
 
   add(handle: Handle | Listing): number {
     this.#open.set(++this.#last, handle);
+    if (handle.kind === 'file' && handle.backingId) this.#backed.add(handle.nodeId);
     return this.#last;
+  }
+
+  isBacked(nodeId: number): boolean {
+    return this.#backed.has(nodeId);
   }
 
   /** The open file, or undefined: unknown, closed, or a directory. */
@@ -81,7 +94,10 @@ export class Handles {
   close(fh: number): boolean {
     const handle = this.#open.get(fh);
     this.#open.delete(fh);
-    if (handle?.kind === 'file') handle.close();
+    if (handle?.kind === 'file') {
+      if (handle.backingId) this.#backed.delete(handle.nodeId);
+      handle.close();
+    }
     return handle !== undefined;
   }
 

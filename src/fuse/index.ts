@@ -10,6 +10,7 @@ export { directory, symlink, textFile } from './tree.ts';
 export type { SomeAttributes, TextFile } from './tree.ts';
 export type {
   Attributes,
+  Backing,
   DirectoryNode,
   FileNode,
   IoctlRequest,

@@ -10,8 +10,11 @@ interface Known {
 }
 
 /**
- * A node's id is its inode number unless it names another. It is given once per node object and never reused, so
- * (id, generation 0) is unique for the session as the kernel wants it. The kernel holds an id from LOOKUP until as many FORGETs; meanwhile the node stays reachable.
+ * A node's id is given once per node object and never reused, so (id, generation 0) is unique for the session as the kernel
+ * wants it. The kernel holds an id from LOOKUP until as many FORGETs; meanwhile the node stays reachable. The id is the
+ * node's inode number too, unless it names another.
+ *
+ * A mappable file has one inode number, but the kernel gets a new id for it at each LOOKUP.
  */
 export class Inodes {
   readonly #ids: WeakMap<Node, number> = new WeakMap();
@@ -31,8 +34,12 @@ export class Inodes {
     return this.#known.get(id)?.name ?? '?';
   }
 
-  /** The id of a node, without telling the kernel: readdir's d_ino. */
-  idOf(node: Node): number {
+  /** The inode number of a node, without telling the kernel: stat's st_ino, readdir's d_ino. */
+  numberOf(node: Node): number {
+    return (node.kind === 'file' ? node.inode : undefined) ?? this.#idOf(node);
+  }
+
+  #idOf(node: Node): number {
     let id = this.#ids.get(node);
     if (id === undefined) {
       id = ++this.#last;
@@ -43,7 +50,7 @@ export class Inodes {
 
   /** Counts one LOOKUP answer. */
   remember(node: Node, name: string): number {
-    const id = this.idOf(node);
+    const id = isMappable(node) ? ++this.#last : this.#idOf(node);
     const known = this.#known.get(id);
     if (known) {
       known.lookups++;
@@ -65,4 +72,9 @@ export class Inodes {
   get size(): number {
     return this.#known.size;
   }
+}
+
+/** Whether each LOOKUP of it is an inode of its own. */
+export function isMappable(node: Node): boolean {
+  return node.kind === 'file' && node.mappable === true;
 }

@@ -67,6 +67,21 @@ export class Link {
     return this.#send(this.#notify, this.#notify.byteLength);
   }
 
+  /** Registers the file behind `fd` for mmap. @throws Error that says why it cannot be done */
+  openBacking(fd: number): number {
+    if (!this.#transport.openBacking) throw new Error('this transport has no backing files');
+    const id = this.#transport.openBacking(fd);
+    this.trace?.(`tx -: BACKING_OPEN fd ${fd} = ${id}`);
+    return id;
+  }
+
+  /** At the end of the connection the kernel takes back every id by itself. */
+  closeBacking(id: number): void {
+    if (this.#closed) return;
+    this.trace?.(`tx -: BACKING_CLOSE ${id}`);
+    this.#transport.closeBacking?.(id);
+  }
+
   // A message that the kernel refuses is our fault, not the caller's: callers learn only that it was not taken.
   #send(bytes: Uint8Array, length: number): boolean {
     if (this.#closed) return false;

@@ -6,7 +6,7 @@ import { Handles } from './handles.ts';
 import { Inodes } from './inodes.ts';
 import { Link } from './link.ts';
 import type { AnyRequest } from './requests.ts';
-import type { DirectoryNode, OpenFile, SessionOptions, Transport } from './types.ts';
+import type { DirectoryNode, FileNode, OpenFile, SessionOptions, Transport } from './types.ts';
 
 const { EIO } = constants.errno;
 
@@ -20,6 +20,9 @@ export class Server {
   readonly started: number = Date.now();
   /** The minor that both sides speak; 0 before INIT. */
   minor = 0;
+  /** Whether the kernel does FUSE_PASSTHROUGH. */
+  passthrough = false;
+  #warnedOfBacking = false;
   /** Called once INIT is settled: with the reason when this kernel cannot be served. */
   readonly settled: (refusal?: Error) => void;
 
@@ -29,6 +32,20 @@ export class Server {
     this.entryTimeout = options.entryTimeout ?? 0;
     this.attributeTimeout = options.attributeTimeout ?? 0;
     this.settled = settled;
+  }
+
+  /** The id of the file that mmap maps, or 0 where there can be none: then the file opens without. */
+  registerBacking(node: FileNode, { backing }: OpenFile, name: string): number {
+    if (!backing) return 0;
+    try {
+      if (!node.mappable) throw new Error('its node is not mappable');
+      if (!this.passthrough) throw new Error('the kernel has no FUSE_PASSTHROUGH (Linux 6.9)');
+      return this.link.openBacking(backing.fd);
+    } catch (error) {
+      if (!this.#warnedOfBacking) this.link.warn(`OPEN of "${name}": mmap will be ENODEV: ${messageOf(error)}`);
+      this.#warnedOfBacking = true;
+      return 0;
+    }
   }
 
   /** Calls the open file's handler and sees to it that the request ends in exactly one answer. */
@@ -71,6 +88,11 @@ function threw(request: AnyRequest, error: unknown): void {
   } else {
     request.fail(errno);
   }
+}
+
+/** One line: koffi's reason for not loading goes on for many. */
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
 }
 
 /** The stack when there is one: the fault is in a handler, and its author wants to know where. */

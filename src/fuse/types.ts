@@ -47,6 +47,13 @@ export interface FileNode {
    * regular file.
    */
   readonly listedAs?: 'unknown';
+  /**
+   * True: its open files may have a `backing`, which mmap(2) maps. The kernel then gets an inode of its own for each LOOKUP,
+   * because an inode can have only one backing file while it is open; stat(2) and readdir(3) show one number all the same.
+   * It costs a second LOOKUP each time that a path leads to the file again, and the name is never cached. While it is open
+   * with a backing, opening the same inode again (through /proc/PID/fd) is EBUSY. Default false.
+   */
+  readonly mappable?: boolean;
   attributes(): Attributes;
   /**
    * One open(2). Throws a FuseError, or anything with a numeric `errno`, to refuse; an error without errno is EIO and one
@@ -67,6 +74,12 @@ export interface OpenFile {
    * lseek and pread are ESPIPE and two threads may read at once (FOPEN_NONSEEKABLE and FOPEN_STREAM as well).
    */
   readonly seekable?: boolean;
+  /**
+   * What mmap(2) maps instead of this file; only for a node that is `mappable`, and looked at once, when `open` returns. The
+   * file is then seekable, whatever `seekable` says; read, write, poll and ioctl still come here. Where the kernel does not
+   * do this (see docs/fuse.md) mmap is ENODEV, all else works, and the session warns once.
+   */
+  readonly backing?: Backing;
   /** Absent: read(2) is EINVAL. */
   read?(request: ReadRequest): void | Promise<void>;
   /** Absent: write(2) is EINVAL. */
@@ -81,6 +94,15 @@ export interface OpenFile {
   poll?(events: number): number;
   /** The last close, exactly once; also when the connection goes away with the file still open. */
   release?(): void;
+}
+
+/** The memory behind mmap(2) of an open file. */
+export interface Backing {
+  /**
+   * Descriptor of a regular file open for reading and writing: memfd_create(2), or a file on tmpfs. Its size is what can be
+   * touched: access beyond it is SIGBUS. The session never closes it; the kernel keeps the file for as long as it is mapped.
+   */
+  readonly fd: number;
 }
 
 export interface OpenRequest {
@@ -179,6 +201,14 @@ export interface Transport {
   send(bytes: Uint8Array, length: number): boolean;
   /** Ends the connection; `onClose` follows. Safe to call twice. */
   close(): void;
+  /**
+   * Registers the file behind `fd` for mmap(2): its backing id, above 0. Absent: this connection cannot.
+   * C original: FUSE_DEV_IOC_BACKING_OPEN, include/uapi/linux/fuse.h.
+   * @throws Error that says why it cannot be done
+   */
+  openBacking?(fd: number): number;
+  /** Gives the id back. Open files and mappings keep what they have. C original: FUSE_DEV_IOC_BACKING_CLOSE. */
+  closeBacking?(id: number): void;
 }
 
 export interface SessionOptions {

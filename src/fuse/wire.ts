@@ -29,6 +29,12 @@ export const MAX_WRITE = 32768;
 /** Most pages of one request: 64 KiB wherever they begin in a page. Also holds the longest ioctl argument (16383 bytes). */
 export const MAX_PAGES = 17;
 
+/**
+ * Backing files may lie on plain file systems (tmpfs, ext4), not on stacked ones (overlayfs); 0 would refuse every one.
+ * C original: fs/fuse/backing.c, fuse_backing_open().
+ */
+export const MAX_STACK_DEPTH = 1;
+
 /** Longest READ. */
 export const MAX_READ = 69632;
 
@@ -232,6 +238,7 @@ export const fuse_init_out = {
   max_pages: 28,
   map_alignment: 30,
   flags2: 32,
+  max_stack_depth: 36,
 } as const;
 export const fuse_attr = {
   SIZE: 88,
@@ -269,7 +276,7 @@ export const fuse_batch_forget_in = { SIZE: 8, count: 0 } as const;
 export const fuse_getattr_in = { SIZE: 16, getattr_flags: 0, fh: 8 } as const;
 export const fuse_setattr_in = { SIZE: 88, valid: 0, fh: 8, size: 16, mode: 68, uid: 76, gid: 80 } as const;
 export const fuse_open_in = { SIZE: 8, flags: 0, open_flags: 4 } as const;
-export const fuse_open_out = { SIZE: 16, fh: 0, open_flags: 8 } as const;
+export const fuse_open_out = { SIZE: 16, fh: 0, open_flags: 8, backing_id: 12 } as const;
 export const fuse_release_in = { SIZE: 24, fh: 0, flags: 8, release_flags: 12, lock_owner: 16 } as const;
 export const fuse_flush_in = { SIZE: 24, fh: 0 } as const;
 export const fuse_read_in = {
@@ -299,6 +306,9 @@ export const fuse_poll_out = { SIZE: 8, revents: 0 } as const;
 export const fuse_notify_poll_wakeup_out = { SIZE: 8, kh: 0 } as const;
 export const fuse_interrupt_in = { SIZE: 8, unique: 0 } as const;
 export const fuse_dirent = { SIZE: 24, ino: 0, off: 8, namelen: 16, type: 20 } as const;
+
+/** The argument of the ioctl FUSE_DEV_IOC_BACKING_OPEN on /dev/fuse. */
+export const fuse_backing_map = { SIZE: 16, fd: 0, flags: 4, padding: 8 } as const;
 
 /** INIT before minor 36 ends after `flags`. */
 export const FUSE_INIT_IN_SHORT = 16;

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 import type { FileNode, Poller } from '../../src/fuse/index.ts';
 import { directory } from '../../src/fuse/index.ts';
-import { Kernel, LITTLE } from './kernel.ts';
+import { BackingTransport, Kernel, LITTLE } from './kernel.ts';
 
 const skip = LITTLE ? false : 'written down in little-endian order';
 
@@ -49,8 +49,9 @@ test('INIT from Linux 6.18 (7.45) is answered with 7.40 and what is accepted', {
         '01000000', // time_gran 1 ns
         '1100', // max_pages 17
         '0000', // map_alignment
-        '00000000', // flags2
-        '00'.repeat(28), // max_stack_depth, request_timeout, unused
+        '20000000', // flags2 PASSTHROUGH
+        '01000000', // max_stack_depth
+        '00'.repeat(24), // request_timeout, unused
       ),
     ]),
   );
@@ -114,6 +115,37 @@ test('OPEN hands out a stream: direct I/O, no position', { skip }, () => {
         '0100000000000000', // fh 1
         '35000000', // open_flags DIRECT_IO | NONSEEKABLE | STREAM | NOFLUSH
         '00000000', // backing_id
+      ),
+    ]),
+  );
+});
+
+test('OPEN of a file with a backing hands out its id: PASSTHROUGH, and a position', { skip }, () => {
+  const node: FileNode = { ...device().node, mappable: true, open: () => ({ backing: { fd: 7 } }) };
+  const kernel = new Kernel(directory({ dev: node }), {}, new BackingTransport());
+  kernel.init();
+  assert.equal(kernel.lookup('dev'), 2);
+  kernel.transport.deliver(
+    hex(
+      '30000000', // len 48
+      '0e000000', // opcode FUSE_OPEN 14
+      '0800000000000000', // unique 8
+      '0200000000000000', // nodeid 2
+      '00000000 00000000 01000000 00000000', // uid, gid, pid, total_extlen
+      '02800000', // flags O_RDWR | O_LARGEFILE
+      '00000000', // open_flags
+    ),
+  );
+  assert.deepEqual(
+    show(kernel.transport.take()),
+    show([
+      hex(
+        '20000000', // len 32
+        '00000000', // error
+        '0800000000000000', // unique 8
+        '0100000000000000', // fh 1
+        'a1000000', // open_flags DIRECT_IO | NOFLUSH | PASSTHROUGH
+        '01100000', // backing_id 0x1001
       ),
     ]),
   );

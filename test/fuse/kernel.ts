@@ -63,14 +63,32 @@ export function answerOf(message: Uint8Array): Answer {
   };
 }
 
+/** A connection that takes backing files, or refuses them, and writes down what it was asked. */
+export class BackingTransport extends MemoryTransport {
+  readonly asked: string[] = [];
+  refusal: Error | undefined;
+  #last = 0x1000;
+
+  openBacking(fd: number): number {
+    this.asked.push(`open ${fd}`);
+    if (this.refusal) throw this.refusal;
+    return ++this.#last;
+  }
+
+  closeBacking(id: number): void {
+    this.asked.push(`close 0x${id.toString(16)}`);
+  }
+}
+
 /** A session with a kernel that is played by the test. */
 export class Kernel {
-  readonly transport: MemoryTransport = new MemoryTransport();
+  readonly transport: MemoryTransport;
   readonly warnings: string[] = [];
   readonly session: Session;
   #unique = 2;
 
-  constructor(root: DirectoryNode, options: SessionOptions = {}) {
+  constructor(root: DirectoryNode, options: SessionOptions = {}, transport: MemoryTransport = new MemoryTransport()) {
+    this.transport = transport;
     this.session = new Session(this.transport, root, { onWarning: message => this.warnings.push(message), ...options });
     this.session.start();
   }
@@ -94,9 +112,9 @@ export class Kernel {
     return answer;
   }
 
-  init(minor = 45): Answer {
+  init(minor = 45, flags2 = 0x7ff): Answer {
     const flags = Object.values(FuseInitFlag).reduce((all, bit) => all | bit, 0) >>> 0;
-    const body = [u32(7), u32(minor), u32(131072), u32(flags), u32(0x7ff), new Uint8Array(44)];
+    const body = [u32(7), u32(minor), u32(131072), u32(flags), u32(flags2), new Uint8Array(44)];
     return this.ask(FuseOpcode.FUSE_INIT, { nodeId: 0 }, ...body);
   }
 

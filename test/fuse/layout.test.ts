@@ -41,9 +41,10 @@ test('every struct size, field offset and constant is that of <linux/fuse.h>', {
     expected.push(`${label} ${value}`);
   };
   for (const [name, { SIZE, ...offsets }] of structs) {
+    if (!isKnown(header, name)) continue;
     // fuse_dirent ends in a flexible array: its size is where the name begins, and so is ours.
     expectNumber(`sizeof ${name}`, `sizeof(struct ${name})`, SIZE ?? -1);
-    for (const [field, offset] of Object.entries(offsets)) {
+    for (const [field, offset] of Object.entries(offsets).filter(([field]) => isKnown(header, field))) {
       expectNumber(`${name}.${field}`, `offsetof(struct ${name}, ${field})`, offset);
     }
   }

@@ -85,6 +85,27 @@ export class Calls {
   }
 }
 
+/** test/programs/mapper.c: one system call, or one access to memory, for each line that is asked of it. */
+export class Mapper {
+  readonly program: Program;
+
+  constructor(t: TestContext, device: string) {
+    this.program = start(t, cProgram('mapper', '-pthread'), [device]);
+  }
+
+  /** What came of it: `0 ...`, `-1 ERRNO`, or the signal's name. */
+  call(line: string): Promise<string> {
+    this.program.send(line);
+    return this.program.line();
+  }
+
+  async calls(...lines: readonly string[]): Promise<string[]> {
+    const answers: string[] = [];
+    for (const line of lines) answers.push(await this.call(line));
+    return answers;
+  }
+}
+
 export function runNode(t: TestContext, device: string, scenario: string, ...more: readonly string[]): Program {
   const client = fileURLToPath(new URL('../programs/node-client.js', import.meta.url));
   return start(t, process.execPath, [client, device, scenario, ...more]);

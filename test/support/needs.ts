@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
 
 /** For node:test's `skip`: why a test cannot run on this machine, or false when it can. */
 export type Skip = string | false;
@@ -38,6 +39,13 @@ export function noFuse(): Skip {
   }
   if (!opens('/dev/fuse')) return missing('no /dev/fuse, or no permission to open it');
   return hasSysAdmin() ? false : missing('root has no CAP_SYS_ADMIN here');
+}
+
+/** Served files cannot be mapped here. */
+export function noPassthrough(): Skip {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  if (major < 6 || (major === 6 && minor < 9)) return missing('mmap of a served file needs Linux 6.9');
+  return isRoot && hasSysAdmin() ? false : missing('mmap of a served file needs CAP_SYS_ADMIN');
 }
 
 /** No C program can be compiled here. */

@@ -20,6 +20,7 @@ import {
   FuseInitFlag,
   FuseInitFlag2,
   MAX_PAGES,
+  MAX_STACK_DEPTH,
   MAX_WRITE,
 } from '../wire.ts';
 import { MALFORMED } from './operation.ts';
@@ -43,6 +44,7 @@ export const accepted: Readonly<Partial<Record<keyof typeof FuseInitFlag | keyof
   FUSE_PARALLEL_DIROPS: 'lookups answer within one tick, so there is nothing for the kernel to serialise',
   FUSE_MAX_PAGES: 'sets the longest read to what the reply buffer holds',
   FUSE_INIT_EXT: 'flags2 is read and answered',
+  FUSE_PASSTHROUGH: 'mmap goes to the backing file of an open file; read, write, poll and ioctl still come to us',
 };
 
 /** What the kernel offers and we leave, each with the reason. A test asks that the two lists name every flag once. */
@@ -61,7 +63,7 @@ export const refused: Readonly<Partial<Record<keyof typeof FuseInitFlag | keyof 
   FUSE_DO_READDIRPLUS: 'a listing would have to open every node; LOOKUP asks for those that matter',
   FUSE_READDIRPLUS_AUTO: 'as FUSE_DO_READDIRPLUS',
   FUSE_ASYNC_DIO: 'would let the pieces of one long read be answered in any order',
-  FUSE_WRITEBACK_CACHE: 'a device must see each write when it is made',
+  FUSE_WRITEBACK_CACHE: 'a device must see each write when it is made; with it FUSE_PASSTHROUGH is refused',
   FUSE_NO_OPEN_SUPPORT: 'each open(2) is an open file of its own',
   FUSE_HANDLE_KILLPRIV: 'set-id bits have no meaning on these files',
   FUSE_POSIX_ACL: 'mode, owner and group only',
@@ -77,8 +79,8 @@ export const refused: Readonly<Partial<Record<keyof typeof FuseInitFlag | keyof 
   FUSE_HAS_INODE_DAX: 'about DAX, which needs virtiofs',
   FUSE_CREATE_SUPP_GROUP: 'nothing is created',
   FUSE_HAS_EXPIRE_ONLY: 'informative; no entry is invalidated',
-  FUSE_DIRECT_IO_ALLOW_MMAP: 'a mapping would show cached pages, not the device',
-  FUSE_PASSTHROUGH: 'no backing files yet',
+  FUSE_DIRECT_IO_ALLOW_MMAP:
+    'a mapping would show cached pages, not the device: FUSE_PASSTHROUGH maps memory that we share',
   FUSE_NO_EXPORT_SUPPORT: 'there is no export to switch off',
   FUSE_HAS_RESEND: 'a server that comes back cannot know its predecessor’s contexts',
   FUSE_ALLOW_IDMAP: 'owners are those of the serving process',
@@ -115,6 +117,8 @@ export function init(server: Server, packet: Packet, at: number): Outcome {
   view.setUint32(BODY + fuse_init_out.max_write, MAX_WRITE, LITTLE);
   view.setUint32(BODY + fuse_init_out.time_gran, 1, LITTLE);
   view.setUint16(BODY + fuse_init_out.max_pages, MAX_PAGES, LITTLE);
+  server.passthrough = (flags2 & FuseInitFlag2.FUSE_PASSTHROUGH) !== 0;
+  if (server.passthrough) view.setUint32(BODY + fuse_init_out.max_stack_depth, MAX_STACK_DEPTH, LITTLE);
   if (server.link.answer(packet.uniqueHigh, packet.uniqueLow, fuse_init_out.SIZE)) server.settled();
   return undefined;
 }

@@ -24,7 +24,7 @@ import {
 import { MALFORMED } from './operation.ts';
 import type { Outcome } from './operation.ts';
 
-const { EBADF, EINVAL, EIO, EISDIR, ELOOP, ENOTTY, ESTALE } = constants.errno;
+const { EBADF, EBUSY, EINVAL, EIO, EISDIR, ELOOP, ENOTTY, ESTALE } = constants.errno;
 
 /**
  * NOFLUSH: close(2) asks nobody. A FLUSH on our side of a fork would wait for us while we wait for the fork's exec.
@@ -33,20 +33,28 @@ const SEEKABLE = FuseOpenFlag.FOPEN_DIRECT_IO | FuseOpenFlag.FOPEN_NOFLUSH;
 /** No position and no position lock: two threads may sleep in read(2) on one descriptor. */
 const STREAM = SEEKABLE | FuseOpenFlag.FOPEN_NONSEEKABLE | FuseOpenFlag.FOPEN_STREAM;
 
+/** read(2) and write(2) still come to us, mmap(2) goes to the backing file. With a stream's flags the kernel makes it EIO. */
+const BACKED = SEEKABLE | FuseOpenFlag.FOPEN_PASSTHROUGH;
+
 export function open(server: Server, packet: Packet, at: number): Outcome {
   const node = server.inodes.get(packet.nodeId);
   if (!node) return -ESTALE;
   if (node.kind === 'directory') return -EISDIR;
   if (node.kind === 'symlink') return -ELOOP;
+  // Only a way round LOOKUP leads here, as /proc/PID/fd: the kernel would refuse a second backing file with EIO.
+  if (server.handles.isBacked(packet.nodeId)) return -EBUSY;
   const { pid, uid, gid } = packet;
   const handle = new Handle(server.link, packet.nodeId, server.inodes.nameOf(packet.nodeId));
   const file = node.open({ flags: packet.u32(at + fuse_open_in.flags), pid, uid, gid, poller: handle });
   handle.file = file;
+  handle.backingId = server.registerBacking(node, file, handle.name);
   const fh = server.handles.add(handle);
   const { view, bytes } = server.link;
   bytes.fill(0, BODY, BODY + fuse_open_out.SIZE);
   setU64(view, BODY + fuse_open_out.fh, fh);
-  view.setUint32(BODY + fuse_open_out.open_flags, file.seekable ? SEEKABLE : STREAM, LITTLE);
+  const plain = file.seekable || file.backing ? SEEKABLE : STREAM;
+  view.setUint32(BODY + fuse_open_out.open_flags, handle.backingId ? BACKED : plain, LITTLE);
+  view.setUint32(BODY + fuse_open_out.backing_id, handle.backingId, LITTLE);
   // Not taken: the caller is gone and no RELEASE will come.
   if (!server.link.answer(packet.uniqueHigh, packet.uniqueLow, fuse_open_out.SIZE)) server.handles.close(fh);
   return undefined;

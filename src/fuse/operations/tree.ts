@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 
 import { Listing } from '../handles.ts';
+import { isMappable } from '../inodes.ts';
 import { BODY, MAX_BODY } from '../link.ts';
 import { LITTLE, setU64 } from '../packet.ts';
 import type { Packet } from '../packet.ts';
@@ -28,15 +29,10 @@ const { FATTR_MODE, FATTR_UID, FATTR_GID, FATTR_SIZE } = FuseAttrValid;
 
 const NANOSECONDS = 1e9;
 
-/** st_ino and d_ino. */
-function inodeNumber(node: Node, id: number): number {
-  return (node.kind === 'file' ? node.inode : undefined) ?? id;
-}
-
-function putAttributes(server: Server, at: number, id: number, node: Node, attributes: Attributes): void {
+function putAttributes(server: Server, at: number, node: Node, attributes: Attributes): void {
   const { view } = server.link;
   const size = attributes.size ?? 0;
-  setU64(view, at + fuse_attr.ino, inodeNumber(node, id));
+  setU64(view, at + fuse_attr.ino, server.inodes.numberOf(node));
   setU64(view, at + fuse_attr.size, size);
   setU64(view, at + fuse_attr.blocks, Math.ceil(size / 512));
   const seconds = Math.floor(server.started / 1000);
@@ -70,9 +66,11 @@ export function lookup(server: Server, packet: Packet): Outcome {
   const id = server.inodes.remember(node, name);
   server.link.bytes.fill(0, BODY, BODY + fuse_entry_out.SIZE);
   setU64(server.link.view, BODY + fuse_entry_out.nodeid, id);
-  putTimeout(server, server.entryTimeout, BODY + fuse_entry_out.entry_valid, BODY + fuse_entry_out.entry_valid_nsec);
+  // Of a mappable file the next path walk must get another inode.
+  const entryTimeout = isMappable(node) ? 0 : server.entryTimeout;
+  putTimeout(server, entryTimeout, BODY + fuse_entry_out.entry_valid, BODY + fuse_entry_out.entry_valid_nsec);
   putTimeout(server, server.attributeTimeout, BODY + fuse_entry_out.attr_valid, BODY + fuse_entry_out.attr_valid_nsec);
-  putAttributes(server, BODY + fuse_entry_out.attr, id, node, attributes);
+  putAttributes(server, BODY + fuse_entry_out.attr, node, attributes);
   // An answer that was not taken is never forgotten by the kernel, so it must not count.
   if (!server.link.answer(packet.uniqueHigh, packet.uniqueLow, fuse_entry_out.SIZE)) server.inodes.forget(id, 1);
   return undefined;
@@ -84,7 +82,7 @@ export function getattr(server: Server, packet: Packet): Outcome {
   const attributes = node.attributes();
   server.link.bytes.fill(0, BODY, BODY + fuse_attr_out.SIZE);
   putTimeout(server, server.attributeTimeout, BODY + fuse_attr_out.attr_valid, BODY + fuse_attr_out.attr_valid_nsec);
-  putAttributes(server, BODY + fuse_attr_out.attr, packet.nodeId, node, attributes);
+  putAttributes(server, BODY + fuse_attr_out.attr, node, attributes);
   return fuse_attr_out.SIZE;
 }
 
@@ -174,7 +172,7 @@ function entryAt(server: Server, listing: Listing, offset: number): readonly [st
   if (!entry) return ['..', FUSE_UNKNOWN_INO, TypeBits.directory];
   const [name, node] = entry;
   const typeBits = node.kind === 'file' && node.listedAs === 'unknown' ? 0 : TypeBits[node.kind];
-  return [name, inodeNumber(node, server.inodes.idOf(node)), typeBits];
+  return [name, server.inodes.numberOf(node), typeBits];
 }
 
 // The kernel answers EIO for the whole listing when one name is not a name.

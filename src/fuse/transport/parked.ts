@@ -3,6 +3,7 @@ import { read } from 'node:fs';
 
 import type { Transport } from '../types.ts';
 import { RECEIVE_BUFFER } from '../wire.ts';
+import { closeBacking, openBacking } from './backing.ts';
 import { closeQuietly, isTransient, sendTo, unexpected } from './device.ts';
 
 /**
@@ -46,6 +47,14 @@ export class ParkedTransport implements Transport {
 
   send(bytes: Uint8Array, length: number): boolean {
     return !this.#closed && sendTo(this.#fd, bytes, length);
+  }
+
+  openBacking(fd: number): number {
+    return openBacking(this.#fd, fd);
+  }
+
+  closeBacking(id: number): void {
+    if (!this.#closed) closeBacking(this.#fd, id);
   }
 
   close(): void {

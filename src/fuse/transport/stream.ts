@@ -4,6 +4,7 @@ import type { OnReadOpts, SocketConstructorOpts } from 'node:net';
 
 import type { Transport } from '../types.ts';
 import { RECEIVE_BUFFER } from '../wire.ts';
+import { closeBacking, openBacking } from './backing.ts';
 import { sendTo, unexpected } from './device.ts';
 
 /** The part of Node's internal pipe handle that is used: uv_pipe_t, which takes any pollable descriptor. */
@@ -79,6 +80,14 @@ export class StreamTransport implements Transport {
 
   send(bytes: Uint8Array, length: number): boolean {
     return !this.#closed && sendTo(this.#fd, bytes, length);
+  }
+
+  openBacking(fd: number): number {
+    return openBacking(this.#fd, fd);
+  }
+
+  closeBacking(id: number): void {
+    if (!this.#closed) closeBacking(this.#fd, id);
   }
 
   /** The descriptor is closed when this returns, which aborts the connection; `onClose` comes in a later tick. */
