@@ -13,6 +13,7 @@ export * from './errno.ts';
 export * from './events.ts';
 export * from './ioctl.ts';
 export * from './layout.ts';
+export * from './mmio.ts';
 export * from './open.ts';
 export * from './poll.ts';
 export * from './processelement.ts';

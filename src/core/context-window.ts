@@ -8,13 +8,17 @@ import { windowOf, type Window, type WindowMemory } from './problem-state.ts';
  */
 export class ContextWindow {
   readonly #context: Context;
-  readonly #memory: WindowMemory | undefined;
+  #memory: WindowMemory | undefined;
   #bytes: Uint8Array | undefined;
 
   /** @internal */
-  constructor(context: Context, memory: WindowMemory | undefined) {
+  constructor(context: Context) {
     this.#context = context;
-    this.#memory = memory ?? context.afu.localWindow;
+  }
+
+  /** Where its bytes are to be; without it, in this process. Too late once the work is started. */
+  use(memory: WindowMemory): void {
+    if (!this.#bytes) this.#memory = memory;
   }
 
   /** Where it lies in the area, and its size: 0 when the AFU has no problem state area. */
@@ -31,6 +35,7 @@ export class ContextWindow {
   /** @internal */
   begin(): void {
     const { place } = this;
+    this.#memory ??= this.#context.afu.localWindow;
     if (place.size > 0) this.#bytes = this.#memory?.begin(place);
   }
 

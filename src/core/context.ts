@@ -11,7 +11,6 @@ import { PendingEvents, type ContextCounters } from './pending-events.ts';
 import { PollSource } from './poll-source.ts';
 import { tracepoints } from './tracepoints.ts';
 import { AtomicSection } from './atomic-section.ts';
-import type { WindowMemory } from './problem-state.ts';
 import { ContextWindow } from './context-window.ts';
 import type { ProgramMemory } from './program-memory.ts';
 import type { WaitQueue } from './wait-queue.ts';
@@ -48,8 +47,6 @@ export interface OpenOptions {
   readonly master?: boolean | undefined;
   /** The process that opens, for whoever lists contexts; default 0, none. */
   readonly pid?: number | undefined;
-  /** Where the window's bytes are to be; default: in this process. */
-  readonly windowMemory?: WindowMemory | undefined;
 }
 
 /**
@@ -96,7 +93,7 @@ export class Context {
     this.pe = pe;
     this.master = options.master ?? afu.mode === 'dedicated_process';
     this.openedBy = options.pid ?? 0;
-    this.window = new ContextWindow(this, options.windowMemory);
+    this.window = new ContextWindow(this);
   }
 
   /** Who sleeps in poll or read. */

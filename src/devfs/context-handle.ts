@@ -1,7 +1,9 @@
-import { Errno, O_NONBLOCK } from '../abi/index.ts';
+import { AFUKIT_MMIO_OFFSET, Errno, O_NONBLOCK } from '../abi/index.ts';
 import { CxlError, Waiter, type Context } from '../core/index.ts';
-import { takeForRead, type IoctlTable } from '../file/index.ts';
-import type { IoctlRequest, OpenFile, Poller, ReadRequest } from '../fuse/index.ts';
+import { takeForRead } from '../file/index.ts';
+import type { Backing, IoctlRequest, OpenFile, Poller, ReadRequest, WriteRequest } from '../fuse/index.ts';
+import type { DeviceFiles } from './device-files.ts';
+import type { MappedWindow } from './mapped-window.ts';
 import { writeUserMemory } from './user-memory.ts';
 
 /**
@@ -13,16 +15,28 @@ const MOST_BYTES = 65_536;
 /** One open device file: what the kernel asks through FUSE, put to the context behind it. */
 export class ContextHandle implements OpenFile {
   readonly #context: Context;
-  readonly #ioctls: IoctlTable;
+  readonly #files: DeviceFiles;
   readonly #pollWaiter: PollWaiter;
+  readonly #window: MappedWindow | undefined;
 
-  constructor(context: Context, ioctls: IoctlTable, poller: Poller) {
+  /** @param window its memory, where the AFU has a problem state area */
+  constructor(context: Context, files: DeviceFiles, poller: Poller, window: MappedWindow | undefined) {
     this.#context = context;
-    this.#ioctls = ioctls;
+    this.#files = files;
     this.#pollWaiter = new PollWaiter(poller);
+    this.#window = window;
+  }
+
+  /** What mmap(2) maps, and with it pread(2) and pwrite(2) work. */
+  get backing(): Backing | undefined {
+    return this.#window;
   }
 
   read(request: ReadRequest): void {
+    if (request.offset >= AFUKIT_MMIO_OFFSET) {
+      this.#load(request);
+      return;
+    }
     if (this.#tryRead(request)) return;
     if ((request.flags & O_NONBLOCK) !== 0) {
       request.fail(Errno.EAGAIN);
@@ -31,6 +45,25 @@ export class ContextHandle implements OpenFile {
     const waiter = new ReadWaiter(() => this.#tryRead(request), this.#context);
     request.park(() => waiter.leave());
     this.#context.waiters.add(waiter);
+  }
+
+  /** A store to the problem state area; there is nothing else to write to. */
+  write(request: WriteRequest): void {
+    const { offset, data } = request;
+    const errno =
+      offset < AFUKIT_MMIO_OFFSET
+        ? Errno.EINVAL
+        : failureOf(() => this.#context.window.store(offset - AFUKIT_MMIO_OFFSET, data));
+    if (errno === 0) request.reply(data.length);
+    else request.fail(errno);
+  }
+
+  #load(request: ReadRequest): void {
+    const { buffer, start, size, offset } = request;
+    const register = buffer.subarray(start, start + size);
+    const errno = failureOf(() => this.#context.window.load(offset - AFUKIT_MMIO_OFFSET, register));
+    if (errno === 0) request.reply(size);
+    else request.fail(errno);
   }
 
   /** First the place in the queue, then the answer: what comes in between wakes. */
@@ -44,7 +77,7 @@ export class ContextHandle implements OpenFile {
     // Enough for whichever is longer, and never the session's own buffer.
     const argument = new Uint8Array(Math.max(input.length, outputSize));
     argument.set(input);
-    this.#ioctls.call(this.#context, command, argument, {
+    this.#files.ioctls.call(this.#context, command, argument, {
       pid,
       copyBack: bytes => writeUserMemory(pid, request.argument, bytes),
     });
@@ -53,7 +86,7 @@ export class ContextHandle implements OpenFile {
 
   release(): void {
     this.#pollWaiter.leave();
-    this.#context.release();
+    this.#files.lingering.release(this.#context, this.#window);
   }
 
   /** Answers with an event or an error; false when there is neither yet. An event that did not arrive stays (C4). */
@@ -63,13 +96,27 @@ export class ContextHandle implements OpenFile {
     try {
       size = takeForRead(this.#context, buffer, start, Math.min(request.size, MOST_BYTES));
     } catch (error) {
-      request.fail(error instanceof CxlError ? -error.errno : Errno.EIO);
+      request.fail(errnoOf(error));
       return true;
     }
     if (size === 0) return false;
     if (request.reply(size)) this.#context.commit();
     else this.#context.putBack(buffer);
     return true;
+  }
+}
+
+function errnoOf(error: unknown): number {
+  return error instanceof CxlError ? -error.errno : Errno.EIO;
+}
+
+/** The errno that `action` fails with, or 0. */
+function failureOf(action: () => void): number {
+  try {
+    action();
+    return 0;
+  } catch (error) {
+    return errnoOf(error);
   }
 }
 

@@ -8,9 +8,9 @@ import {
   type DriverNode,
   type Opener,
 } from '../core/index.ts';
-import type { IoctlTable } from '../file/index.ts';
 import type { Attributes, FileNode, OpenFile, OpenRequest } from '../fuse/index.ts';
 import { ContextHandle } from './context-handle.ts';
+import type { DeviceFiles } from './device-files.ts';
 import { deviceInode, minorOf, views, type View } from './numbers.ts';
 
 const handedOut = new WeakSet<Context>();
@@ -21,23 +21,24 @@ export class DeviceNode implements FileNode {
   /** Only stat(2) says, for what it says may have gone through preload/cxl-stat.c. */
   readonly listedAs = 'unknown';
   readonly inode: number | undefined;
-  readonly #attributes: Attributes;
-  readonly #ioctls: IoctlTable;
+  readonly mappable: boolean;
+  readonly #files: DeviceFiles;
   readonly #context: (opener: Opener) => Context;
 
   /**
+   * @param afus whose contexts it may open
    * @param context opens one, or throws a CxlError
    * @param inode of a file that has a device number
    */
-  constructor(attributes: Attributes, ioctls: IoctlTable, context: (opener: Opener) => Context, inode?: number) {
-    this.#attributes = attributes;
-    this.#ioctls = ioctls;
+  constructor(files: DeviceFiles, afus: readonly Afu[], context: (opener: Opener) => Context, inode?: number) {
+    this.#files = files;
+    this.mappable = afus.some(afu => afu.problemState !== undefined);
     this.#context = context;
     this.inode = inode;
   }
 
   attributes(): Attributes {
-    return this.#attributes;
+    return this.#files.attributes;
   }
 
   open(request: OpenRequest): OpenFile {
@@ -45,14 +46,16 @@ export class DeviceNode implements FileNode {
     // As cxl_get_fd says: one descriptor for one context, or the first close would take it from the second.
     if (handedOut.has(context)) throw new CxlError('EEXIST', 'open', `${context.name} has a descriptor already`);
     handedOut.add(context);
-    return new ContextHandle(context, this.#ioctls, request.poller);
+    const window = this.#files.window(context.afu);
+    if (window) context.window.use(window);
+    return new ContextHandle(context, this.#files, request.poller, window);
   }
 }
 
 /** `dev/cxl/afuC.S{d,m,s}`. */
-export function viewNode(afu: Afu, view: View, attributes: Attributes, ioctls: IoctlTable): DeviceNode {
-  const inode = deviceInode(minorOf(afu, view));
-  return new DeviceNode(attributes, ioctls, () => afu.openContext({ master: views[view].master }), inode);
+export function viewNode(files: DeviceFiles, afu: Afu, view: View): DeviceNode {
+  const { master } = views[view];
+  return new DeviceNode(files, [afu], ({ pid }) => afu.openContext({ master, pid }), deviceInode(minorOf(afu, view)));
 }
 
 /** The device files that an AFU's driver offers now. */
@@ -83,8 +86,8 @@ function offered<T>(
 }
 
 /** `dev/NAME`: a driver's own; whichever module is bound when it is opened hands out the context. */
-export function driverNode(name: string, afus: readonly Afu[], attributes: Attributes, ioctls: IoctlTable): DeviceNode {
-  return new DeviceNode(attributes, ioctls, opener => {
+export function driverNode(files: DeviceFiles, name: string, afus: readonly Afu[]): DeviceNode {
+  return new DeviceNode(files, afus, opener => {
     for (const afu of afus) {
       const node = nodesOf(afu)[name];
       if (node) return node.open(opener);

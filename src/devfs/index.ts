@@ -3,4 +3,4 @@ export { Modules, type DriverLoader } from './modules.ts';
 export { sectionDebug } from './section-debug.ts';
 export { CXL_MAJOR, minorOf, viewsOf, type View } from './numbers.ts';
 export { serveDevices, type ServeOptions } from './serve.ts';
-export { deviceTree, type DevicePermissions } from './tree.ts';
+export type { DevicePermissions } from './device-files.ts';

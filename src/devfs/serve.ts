@@ -3,7 +3,8 @@ import { channel } from 'node:diagnostics_channel';
 import { connectTracepoints, type Adapter } from '../core/index.ts';
 import { mount, type Mount, type MountOptions } from '../fuse/index.ts';
 import type { Modules } from './modules.ts';
-import { deviceTree, type DevicePermissions } from './tree.ts';
+import { DeviceFiles, type DevicePermissions } from './device-files.ts';
+import { deviceTree } from './tree.ts';
 
 export interface ServeOptions extends MountOptions {
   readonly permissions?: Partial<DevicePermissions> | undefined;
@@ -16,12 +17,15 @@ export interface ServeOptions extends MountOptions {
  * dead server left there is cleared first.
  * @throws MountError, whose message says what is wrong and what to do
  */
-export function serveDevices(
+export async function serveDevices(
   directory: string,
   adapters: readonly Adapter[],
   options: ServeOptions = {},
 ): Promise<Mount> {
   const { permissions, modules, ...mountOptions } = options;
   connectTracepoints(channel);
-  return mount(directory, deviceTree(adapters, permissions, modules), mountOptions);
+  const files = new DeviceFiles(permissions);
+  const mounted = await mount(directory, deviceTree(adapters, files, modules), mountOptions);
+  void mounted.closed.then(() => files.lingering.releaseAll());
+  return mounted;
 }

@@ -1,37 +1,20 @@
-import { CxlIoctl, CxlIoctlPowerpc } from '../abi/index.ts';
 import type { Adapter, DriverNode } from '../core/index.ts';
-import { IoctlTable } from '../file/index.ts';
 import { directory, type DirectoryNode, type Node } from '../fuse/index.ts';
 import { ControlNode } from './control-node.ts';
+import type { DeviceFiles } from './device-files.ts';
 import { controlsOf, driverNode, nodesOf, viewNode } from './device-node.ts';
 import type { Modules } from './modules.ts';
 import { viewsOf } from './numbers.ts';
 import { classDirectory } from './sysfs.ts';
 
-/** Who may open the device files; the kernel enforces it. */
-export interface DevicePermissions {
-  /** Owner's user id; default: the server's. */
-  readonly uid: number;
-  /** Group id; default: the server's. */
-  readonly gid: number;
-  /** Permission bits, 0 to 0o777; default 0o600, as devtmpfs gives a node that nobody asked otherwise for. */
-  readonly mode: number;
-}
-
 /** The tree that is mounted: `dev`, `sys/class/cxl` and `debug/cxl` of these adapters. */
-export function deviceTree(
-  adapters: readonly Adapter[],
-  permissions: Partial<DevicePermissions> = {},
-  modules?: Modules,
-): DirectoryNode {
-  const owner = { uid: permissions.uid ?? process.getuid?.() ?? 0, gid: permissions.gid ?? process.getgid?.() ?? 0 };
-  const attributes = { ...owner, mode: permissions.mode ?? 0o600 };
-  const ioctls = new IoctlTable(process.arch.startsWith('ppc') ? CxlIoctlPowerpc : CxlIoctl);
+export function deviceTree(adapters: readonly Adapter[], files: DeviceFiles, modules?: Modules): DirectoryNode {
+  const { owner } = files;
   const devices: Record<string, Node> = {};
   const debug: Record<string, Node> = modules ? { modules: new ControlNode(() => modules.controlFile, owner) } : {};
   const afus = adapters.flatMap(adapter => adapter.afus);
   for (const afu of afus) {
-    for (const view of viewsOf(afu)) devices[afu.name + view] = viewNode(afu, view, attributes, ioctls);
+    for (const view of viewsOf(afu)) devices[afu.name + view] = viewNode(files, afu, view);
     debug[afu.name] = liveDirectory(
       {},
       () => controlsOf(afu),
@@ -42,7 +25,7 @@ export function deviceTree(
     dev: liveDirectory(
       { cxl: directory(devices) },
       () => Object.assign({}, ...afus.map(nodesOf)) as Record<string, DriverNode>,
-      name => driverNode(name, afus, attributes, ioctls),
+      name => driverNode(files, name, afus),
     ),
     sys: directory({ class: directory({ cxl: classDirectory(adapters) }) }),
     debug: directory({ cxl: directory(debug) }),

@@ -79,7 +79,7 @@ export interface OpenFile {
    * file is then seekable, whatever `seekable` says; read, write, poll and ioctl still come here. Where the kernel does not
    * do this (see docs/fuse.md) mmap is ENODEV, all else works, and the session warns once.
    */
-  readonly backing?: Backing;
+  readonly backing?: Backing | undefined;
   /** Absent: read(2) is EINVAL. */
   read?(request: ReadRequest): void | Promise<void>;
   /** Absent: write(2) is EINVAL. */

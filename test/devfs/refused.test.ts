@@ -6,8 +6,8 @@ import { decodeEvents, type CxlEvent } from '../../src/abi/index.ts';
 import { afuOptions, type ProcessElement } from '../../src/afu/index.ts';
 import { Adapter, type Context } from '../../src/core/index.ts';
 import { ContextHandle } from '../../src/devfs/context-handle.ts';
+import { DeviceFiles } from '../../src/devfs/device-files.ts';
 import { EventQueue, defineDriver, setDriverOps } from '../../src/driver/index.ts';
-import { IoctlTable } from '../../src/file/index.ts';
 import type { ReadRequest } from '../../src/fuse/index.ts';
 
 const START = 16;
@@ -67,7 +67,7 @@ function bench(eventsPerRead: number, open?: (context: Context) => void): Bench 
   const adapter = new Adapter({ afus: [afuOptions({ model, driver, eventsPerRead })] });
   const context = adapter.afus[0]!.openContext();
   context.start({ wed: 0n, amr: 0n, interrupts: 4, mmioErrorsAllOnes: false, pid: 0 });
-  const handle = new ContextHandle(context, new IoctlTable(), { notify: () => false });
+  const handle = new ContextHandle(context, new DeviceFiles(), { notify: () => false }, undefined);
   const read = (taken: boolean): FakeRead => {
     const request = new FakeRead(taken);
     handle.read(request);

@@ -28,6 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cxl.h"
+
 enum { PLACES = 8 };
 
 static const char *file;
@@ -205,6 +207,69 @@ static void do_ioctl(char **words)
         say("%d 0x%x", result, argument);
 }
 
+/* start F [FLAGS [WED]]: CXL_START_WORK */
+static void do_start(char **words)
+{
+    struct cxl_start_work work = {
+        .flags = words[1] ? (uint64_t)number(words, 1) : 0,
+        .work_element_descriptor = words[1] && words[2] ? (uint64_t)number(words, 2) : 0,
+    };
+
+    say_result(ioctl(fds[number(words, 0)], CXL_START_WORK, &work));
+}
+
+/* Words of 8 bytes: what is loaded is said in hex. */
+static void do_load64(char **words)
+{
+    if (sigsetjmp(fault, 1) == 0)
+        say("0x%jx", (uintmax_t)*(volatile uint64_t *)(maps[number(words, 0)].bytes + number(words, 1)));
+    else
+        say("SIG%s", sigabbrev_np(caught));
+}
+
+static void do_store64(char **words)
+{
+    if (sigsetjmp(fault, 1) == 0) {
+        *(volatile uint64_t *)(maps[number(words, 0)].bytes + number(words, 1)) = strtoull(words[2], NULL, 0);
+        say("0");
+    } else {
+        say("SIG%s", sigabbrev_np(caught));
+    }
+}
+
+static void do_pread64(char **words)
+{
+    uint64_t word = 0;
+    ssize_t length = pread(fds[number(words, 0)], &word, (size_t)number(words, 1), strtoll(words[2], NULL, 0));
+
+    if (length < 0)
+        say_result(-1);
+    else
+        say("%zd 0x%jx", length, (uintmax_t)word);
+}
+
+static void do_pwrite64(char **words)
+{
+    uint64_t word = strtoull(words[3], NULL, 0);
+
+    say_result(pwrite(fds[number(words, 0)], &word, (size_t)number(words, 1), strtoll(words[2], NULL, 0)));
+}
+
+/* What one read of an event gives, in hex. */
+static void do_event(char **words)
+{
+    unsigned char bytes[4096];
+    char hex[2 * 64 + 1] = "";
+    ssize_t length = read(fds[number(words, 0)], bytes, sizeof(bytes));
+
+    for (ssize_t i = 0; i < length && i < 64; i++)
+        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+    if (length < 0)
+        say_result(-1);
+    else
+        say("%zd %s", length, hex);
+}
+
 /* A child with everything that this process has, which does nothing but end with it or with `signal`. */
 static void do_fork(char **words)
 {
@@ -302,6 +367,12 @@ static const struct {
     {"pwrite", do_pwrite}, /* F TEXT OFFSET */
     {"poll", do_poll},   /* F MILLISECONDS */
     {"ioctl", do_ioctl}, /* F COMMAND, with a word that may be answered */
+    {"start", do_start},     /* F [FLAGS [WED]] */
+    {"load64", do_load64},   /* M OFFSET */
+    {"store64", do_store64}, /* M OFFSET VALUE */
+    {"pread64", do_pread64}, /* F SIZE OFFSET */
+    {"pwrite64", do_pwrite64}, /* F SIZE OFFSET VALUE */
+    {"event", do_event},     /* F */
     {"fork", do_fork},   {"thread", do_thread},
     {"race", do_race},   {"time", do_time},
 };
