@@ -185,6 +185,7 @@ async function main(): Promise<void> {
   });
   const backend: AfuBackend = {
     name: 'bench',
+    usesMemory: false,
     attachProcess(context) {
       const source = sources.get(context)!;
       started.add(source);

@@ -73,6 +73,7 @@ class DoorbellWatch {
 
 class ModelBackend implements AfuBackend {
   readonly name: string;
+  readonly usesMemory: boolean;
   readonly #model: AfuModel;
   readonly #attachTimeoutMs: number;
   readonly #elements = new Map<Context, ProcessElement>();
@@ -80,6 +81,7 @@ class ModelBackend implements AfuBackend {
 
   constructor(model: AfuModel, doorbellMs: number, attachTimeoutMs: number) {
     this.name = model.name;
+    this.usesMemory = model.usesMemory ?? true;
     this.#model = model;
     this.#attachTimeoutMs = attachTimeoutMs;
     this.#doorbells = new DoorbellWatch(doorbellMs, element => this.#scan(element));

@@ -31,5 +31,9 @@ export function echoDriver(capacity?: number): AfuDriver {
 /** An AFU that does no work, with a driver that echoes its control file `debug/cxl/afuC.S/echo`. */
 export function echo(options: EchoOptions = {}): AfuDefinition {
   const { capacity, ...definition } = options;
-  return defineAfu({ ...definition, model: { name: 'echo', attach() {} }, driver: echoDriver(capacity) });
+  return defineAfu({
+    ...definition,
+    model: { name: 'echo', usesMemory: false, attach() {} },
+    driver: echoDriver(capacity),
+  });
 }

@@ -9,6 +9,8 @@ import type { Registers } from './registers.ts';
  */
 export interface AfuModel<R extends Registers = Registers> {
   readonly name: string;
+  /** False: `element.memory` is never used, and START_WORK need not take hold of the program's memory. Default true. */
+  readonly usesMemory?: boolean | undefined;
   /** The registers of each context's window; default: none. */
   readonly registers?: R | undefined;
   /** The registers of a master's window, which is the whole area; default: as {@link registers}. */

@@ -65,6 +65,7 @@ export function ticker(options: TickerOptions = {}): AfuDefinition {
     ...definition,
     model: {
       name: 'ticker',
+      usesMemory: false,
       attach(element) {
         // Without interrupts there is nothing to tick with.
         if (element.interrupts === 0) return;

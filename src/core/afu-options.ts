@@ -9,6 +9,8 @@ export type AfuMode = 'dedicated_process' | 'afu_directed' | 'none';
 /** The hardware behind an AFU. C original: `struct cxl_backend_ops` (drivers/misc/cxl/cxl.h). */
 export interface AfuBackend {
   readonly name: string;
+  /** False: it never touches the memory of its programs, and START_WORK need not take hold of it. Default true. */
+  readonly usesMemory?: boolean | undefined;
   /** Starts `context.work`; throws to refuse it: a CxlError's errno is what START_WORK returns. */
   attachProcess(context: Context): void;
   /** Ends the work; the context is CLOSED and nothing that is raised on it counts any more. */

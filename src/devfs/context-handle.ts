@@ -4,7 +4,8 @@ import { takeForRead } from '../file/index.ts';
 import type { Backing, IoctlRequest, OpenFile, Poller, ReadRequest, WriteRequest } from '../fuse/index.ts';
 import type { DeviceFiles } from './device-files.ts';
 import type { MappedWindow } from './mapped-window.ts';
-import { writeUserMemory } from './user-memory.ts';
+import { ProcessMemory } from './process-memory.ts';
+import { writeToCaller } from './vm-transfer.ts';
 
 /**
  * The kernel asks for a longer read(2) in pieces of more than this, and for the next only when a piece was filled: which
@@ -79,7 +80,8 @@ export class ContextHandle implements OpenFile {
     argument.set(input);
     this.#files.ioctls.call(this.#context, command, argument, {
       pid,
-      copyBack: bytes => writeUserMemory(pid, request.argument, bytes),
+      memory: () => ProcessMemory.of(pid),
+      copyBack: bytes => writeToCaller(pid, request.argument, bytes),
     });
     request.reply(0, argument.subarray(0, outputSize));
   }

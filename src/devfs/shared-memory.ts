@@ -3,13 +3,10 @@ import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 
 import { FuseError } from '../fuse/index.ts';
-import { libc, MAP_FAILED } from './libc.ts';
+import { MAP_ANONYMOUS, MAP_FAILED, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE, libc } from './libc.ts';
 
-/** linux/memfd.h, sys/mman.h and fcntl.h; the same on every Linux that Node runs on. */
+/** linux/memfd.h and fcntl.h; the same on every Linux that Node runs on. */
 const MFD_CLOEXEC = 1;
-const PROT_READ_WRITE = 3;
-const MAP_SHARED = 0x01;
-const MAP_PRIVATE_FIXED_ANONYMOUS = 0x32;
 const F_SETSIG = 10;
 const F_SETLEASE = 1024;
 const F_WRLCK = 1;
@@ -43,7 +40,7 @@ export class SharedMemory implements Disposable {
    * @throws Error with `code` and `errno` (EMFILE, ENFILE, ENOMEM, EFBIG); RangeError for a size that is none
    */
   constructor(size: number, name: string = 'afukit') {
-    const created = libc().memfdCreate(name, MFD_CLOEXEC);
+    const created = libc().memfd_create(name, MFD_CLOEXEC);
     if (created < 0) throw failed('memfd_create');
     try {
       // Opened by path it counts as one writer of its own, which memfd_create's does not: mappedElsewhere lives on it.
@@ -81,7 +78,7 @@ export class SharedMemory implements Disposable {
     this.#retire();
     ftruncateSync(this.#fd, size);
     if (size === 0) return;
-    const address = libc().mmap(null, size, PROT_READ_WRITE, MAP_SHARED, this.#fd, 0);
+    const address = libc().mmap(0n, size, PROT_READ | PROT_WRITE, MAP_SHARED, this.#fd, 0n);
     if (address === MAP_FAILED) throw failed('mmap');
     this.#address = address;
     this.#bytes = new Uint8Array(libc().view(address, size));
@@ -137,7 +134,8 @@ export class SharedMemory implements Disposable {
     const { buffer, byteLength: length } = this.#bytes;
     if (length === 0) return;
     const address = this.#address;
-    const replaced = libc().mmap(address, length, PROT_READ_WRITE, MAP_PRIVATE_FIXED_ANONYMOUS, -1, 0);
+    const flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS;
+    const replaced = libc().mmap(address, length, PROT_READ | PROT_WRITE, flags, -1, 0n);
     if (replaced === MAP_FAILED) throw failed('mmap');
     retired.register(buffer, { address, length });
     this.#bytes = NONE;

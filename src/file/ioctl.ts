@@ -16,12 +16,14 @@ import {
   StartWork,
   type CxlIoctlName,
 } from '../abi/index.ts';
-import { CxlError, type Context } from '../core/index.ts';
+import { CxlError, type Context, type ProgramMemory } from '../core/index.ts';
 
 /** Who calls ioctl, as far as the driver asks. */
 export interface Caller {
   /** The process in whose memory the work is done; 0 where there is none. */
   readonly pid: number;
+  /** Takes hold of that process's memory, for an accelerator to work in; absent where there is none. */
+  readonly memory?: (() => ProgramMemory | undefined) | undefined;
   /**
    * Brings START_WORK's structure back to the caller, whose command number asks for input only.
    * @throws CxlError EFAULT
@@ -85,6 +87,7 @@ function startWork(context: Context, argument: Uint8Array, caller: Caller): void
     interrupts,
     mmioErrorsAllOnes: has(CXL_START_WORK_ERR_FF),
     pid: caller.pid,
+    memory: afu.backend.usesMemory === false ? undefined : caller.memory?.(),
   });
   if (has(CXL_START_WORK_TID)) {
     // A POWER8 PSL has no thread ids: the kernel gives 0. A failed copy is EFAULT although the work runs.

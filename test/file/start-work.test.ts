@@ -167,7 +167,7 @@ describe('START_WORK fields', () => {
       const rig = openRig();
       const argument = startWorkBytes({ flags, amr: 5n, workElementDescriptor: wed, numInterrupts: 1 });
       assert.equal(startWork(rig, argument), undefined);
-      assert.deepEqual(rig.context.work, { wed, amr, interrupts: 1, mmioErrorsAllOnes, pid: 7 });
+      assert.deepEqual(rig.context.work, { wed, amr, interrupts: 1, mmioErrorsAllOnes, pid: 7, memory: undefined });
     }
   });
 });
@@ -207,10 +207,24 @@ describe('startWork of a file', () => {
   it('asks for what its options say and nothing else', () => {
     const all = openRig();
     all.file.startWork({ wed: 5n, numInterrupts: 3, amr: 6n, errorsAllOnes: true });
-    assert.deepEqual(all.context.work, { wed: 5n, amr: 6n, interrupts: 3, mmioErrorsAllOnes: true, pid: 0 });
+    assert.deepEqual(all.context.work, {
+      wed: 5n,
+      amr: 6n,
+      interrupts: 3,
+      mmioErrorsAllOnes: true,
+      pid: 0,
+      memory: undefined,
+    });
     const none = openRig({ irqsMin: 2 });
     none.file.startWork();
-    assert.deepEqual(none.context.work, { wed: 0n, amr: 0n, interrupts: 2, mmioErrorsAllOnes: false, pid: 0 });
+    assert.deepEqual(none.context.work, {
+      wed: 0n,
+      amr: 0n,
+      interrupts: 2,
+      mmioErrorsAllOnes: false,
+      pid: 0,
+      memory: undefined,
+    });
   });
 
   it('numInterrupts outside what the AFU has is EINVAL, also where the field cannot hold it', () => {

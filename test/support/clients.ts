@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +20,8 @@ export function cProgram(name: string, ...flags: readonly string[]): string {
   if (program === undefined) {
     const directory = mkdtempSync(join(tmpdir(), 'afukit-client-'));
     process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+    // Other users may run it.
+    chmodSync(directory, 0o755);
     program = join(directory, name);
     const warnings = ['-Wall', '-Wextra', '-Werror'];
     const source = join(programs, `${name}.c`);
