@@ -26,6 +26,11 @@ export interface AdapterOptions {
   readonly guard?: Guard | undefined;
   /** What the card says of itself in sysfs; default: {@link defaultCard}. */
   readonly description?: Partial<CardDescription> | undefined;
+  /**
+   * As a guest of PowerVM sees the card, default false: it has a device file for images, and some attributes are missing.
+   * C original: `guest_ops` (drivers/misc/cxl/guest.c).
+   */
+  readonly guest?: boolean | undefined;
 }
 
 /** What a card says of itself: attributes in sysfs. */
@@ -34,6 +39,7 @@ export interface CardDescription {
   readonly caiaVersion: string;
   readonly pslRevision: number;
   readonly baseImage: number;
+  /** The image that runs when the card appears for the first time. */
   readonly imageLoaded: CardImage;
   readonly pslTimebaseSynced: boolean;
   readonly tunneledOpsSupported: boolean;
@@ -74,12 +80,16 @@ export class Adapter {
   readonly sections: SectionDebug | undefined;
   readonly guard: Guard | undefined;
   readonly description: CardDescription;
-  /** Which image is loaded when the card is reset. */
-  loadImageOnPerst: CardImage | 'none' = 'none';
-  /** Whether that is the image that runs: then a reset is not a change of the card. */
+  readonly guest: boolean;
+  /** How often the card appeared: each time its directories in sysfs are new ones. */
+  appearances = 1;
+  /** Which image is loaded when the card is reset; `none`: the one that runs stays. Default: the one that runs. */
+  loadImageOnPerst: CardImage | 'none';
+  /** Whether that is the image that runs: then a reset would not change the card, and is refused. */
   perstReloadsSameImage = false;
   readonly #report: DiagnosticSink;
   #link: LinkState = 'up';
+  #imageLoaded: CardImage;
   #freeIrqs: number;
 
   /** @throws RangeError when a number is out of its range */
@@ -97,6 +107,9 @@ export class Adapter {
     this.sections = options.sections;
     this.guard = options.guard;
     this.description = { ...defaultCard, ...options.description };
+    this.guest = options.guest ?? false;
+    this.#imageLoaded = this.description.imageLoaded;
+    this.loadImageOnPerst = this.#imageLoaded;
     this.userIrqs = ADAPTER_INTERRUPTS - 1 - 2 * afus.length;
     this.#freeIrqs = this.userIrqs;
     this.afus = afus.map((afu, slice) => new Afu(this, slice, afu));
@@ -119,6 +132,11 @@ export class Adapter {
 
   get link(): LinkState {
     return this.#link;
+  }
+
+  /** The image that runs now: a reset may have loaded the other one. */
+  get imageLoaded(): CardImage {
+    return this.#imageLoaded;
   }
 
   /** Hands a diagnostic to whoever listens. */
@@ -159,30 +177,43 @@ export class Adapter {
   /** The card is found, as at the start of the machine: every AFU is in its best mode. Does nothing while it is up. */
   probe(): void {
     if (this.#link === 'up') return;
+    const wasGone = this.gone;
     this.#link = 'up';
-    for (const afu of this.afus) afu.activateBestMode();
+    if (wasGone) this.#appear();
+    else for (const afu of this.afus) afu.activateBestMode();
   }
 
   /**
-   * Resets the card: it leaves and comes back, with its AFUs reset and in their best modes.
+   * Resets the card: it leaves and comes back with the image that {@link loadImageOnPerst} says, its AFUs reset and in
+   * their best modes, and with nothing left of what was set through sysfs.
    * @param force also while contexts are started: they are detached
-   * @throws CxlError EIO without link; EINVAL when the reset would not change the image; EBUSY while a context is started
-   * C original: `reset_adapter_store` (drivers/misc/cxl/sysfs.c).
+   * @throws CxlError EBUSY while a context is started; EINVAL when the reset would not change the image; EIO without
+   * link, or when a model fails
+   * C original: `reset_adapter_store` (drivers/misc/cxl/sysfs.c), `cxl_pci_reset` (drivers/misc/cxl/pci.c).
    */
   reset(force = false): void {
-    if (!this.linkUp) throw new CxlError('EIO', 'reset', `${this.name} has no link`);
-    if (this.perstReloadsSameImage) throw new CxlError('EINVAL', 'reset', 'perst_reloads_same_image is set');
     if (!force && this.afus.some(afu => afu.count('STARTED') > 0)) {
       throw new CxlError('EBUSY', 'reset', `work is attached to ${this.name}`);
     }
+    if (this.perstReloadsSameImage) throw new CxlError('EINVAL', 'reset', 'perst_reloads_same_image is set');
+    if (!this.linkUp) throw new CxlError('EIO', 'reset', `${this.name} has no link`);
     this.contextsLocked = true;
     try {
       for (const afu of this.afus) afu.detachAll();
       for (const afu of this.afus) afu.resetHardware();
+      if (this.loadImageOnPerst !== 'none') this.#imageLoaded = this.loadImageOnPerst;
     } finally {
       this.contextsLocked = false;
-      for (const afu of this.afus) afu.activateBestMode();
+      this.#appear();
     }
+  }
+
+  /** The card is there anew. C original: `cxl_pci_init_adapter` (drivers/misc/cxl/pci.c). */
+  #appear(): void {
+    this.appearances++;
+    this.loadImageOnPerst = this.#imageLoaded;
+    this.perstReloadsSameImage = false;
+    for (const afu of this.afus) afu.appear();
   }
 
   #detachAll(): void {

@@ -29,7 +29,7 @@ export interface ConfigurationRecord {
   readonly device: number;
   /** 24 bits. */
   readonly class: number;
-  /** The configuration space, up to 4096 bytes; default: 256 that hold the three numbers, and zeroes. */
+  /** The configuration space, 1 to 4096 bytes; default: 256 that hold the three numbers, and zeroes. */
   readonly config?: Uint8Array | undefined;
 }
 
@@ -56,6 +56,8 @@ export interface AfuOptions {
   /** The area that programs map; default: none, and mmap is EINVAL. */
   readonly problemState?: ProblemState | undefined;
   readonly configurationRecords?: readonly ConfigurationRecord[] | undefined;
+  /** What is prefaulted until somebody says otherwise through sysfs; default `none`. */
+  readonly prefault?: PrefaultMode | undefined;
   /** What the AFU says about its errors: sysfs `afu_err_buff`, 1 byte upwards; default: none, and no such file. */
   readonly errorBuffer?: Uint8Array | undefined;
 }

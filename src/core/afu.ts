@@ -1,6 +1,7 @@
 import { EVENT_HEADER_SIZE, MAX_DRIVER_EVENT_DATA } from '../abi/events.ts';
 import type { Adapter } from './adapter.ts';
 import type { AfuBackend, AfuMode, AfuOptions, ConfigurationRecord, CopyFault, PrefaultMode } from './afu-options.ts';
+import { completeRecord } from './configuration-record.ts';
 import { Context, type ContextStatus, type OpenOptions } from './context.ts';
 import { diagnose } from './diagnostics.ts';
 import { DriverModule } from './driver-module.ts';
@@ -24,9 +25,10 @@ export class Afu {
   readonly modesSupported: readonly AfuMode[];
   readonly irqsMin: number;
   readonly problemState: ProblemState | undefined;
-  readonly configurationRecords: readonly ConfigurationRecord[];
+  readonly configurationRecords: readonly Required<ConfigurationRecord>[];
+  /** Undefined when there is none, also when it would be empty. */
   readonly errorBuffer: Uint8Array | undefined;
-  prefaultMode: PrefaultMode = 'none';
+  prefaultMode: PrefaultMode;
   /** How often a mode was activated: each time the device files are new ones. */
   activations = 0;
   readonly eventsPerRead: number;
@@ -37,7 +39,9 @@ export class Afu {
   #lowestFree = 0;
   #mode: AfuMode = 'none';
   #irqsMax: number;
-  #resetting = false;
+  readonly #defaults: { readonly irqsMax: number; readonly prefaultMode: PrefaultMode };
+  /** Resets that have begun and not ended. */
+  #resets = 0;
   readonly #area: LocalArea | undefined;
   #driver: DriverModule | undefined;
 
@@ -61,12 +65,16 @@ export class Afu {
     this.#directedProcs = inRange(`${this.name}: numProcs`, numProcs, 1, MAX_PROCESS_ELEMENTS);
     this.irqsMin = inRange(`${this.name}: irqsMin`, irqsMin, 0, adapter.userIrqs);
     this.#irqsMax = inRange(`${this.name}: irqsMax`, irqsMax, irqsMin, adapter.userIrqs);
+    this.prefaultMode = options.prefault ?? 'none';
+    this.#defaults = { irqsMax, prefaultMode: this.prefaultMode };
     this.eventsPerRead = inRange(`${this.name}: eventsPerRead`, eventsPerRead, 1, Number.MAX_SAFE_INTEGER);
     const processes = modes.includes('afu_directed') ? numProcs : 1;
     this.problemState = options.problemState && checkProblemState(this.name, options.problemState, processes);
     this.#area = this.problemState && new LocalArea(this.problemState.size);
-    this.configurationRecords = options.configurationRecords ?? [];
-    this.errorBuffer = options.errorBuffer;
+    this.configurationRecords = (options.configurationRecords ?? []).map((record, index) =>
+      completeRecord(`${this.name}: configurationRecords[${index}]`, record),
+    );
+    this.errorBuffer = options.errorBuffer?.length ? options.errorBuffer : undefined;
     this.activateBestMode();
   }
 
@@ -81,23 +89,30 @@ export class Afu {
 
   /** False without a mode and while the AFU is being reset. */
   get enabled(): boolean {
-    return this.#mode !== 'none' && !this.#resetting;
+    return this.#mode !== 'none' && this.#resets === 0;
   }
 
   /**
    * Changes the mode, also to the one that it has: the device files go and others come.
-   * @throws CxlError EBUSY while any context is open; EIO without link; EINVAL for a mode that the AFU does not support,
-   * which leaves it without one
-   * C original: `mode_store_afu` (drivers/misc/cxl/sysfs.c), `cxl_afu_select_mode`.
+   * @throws CxlError EBUSY while any context is open; then EINVAL for a mode that the AFU does not support, and EIO
+   * without link: both leave it without a mode
+   * C original: `mode_store` (drivers/misc/cxl/sysfs.c), `native_afu_activate_mode` (drivers/misc/cxl/native.c).
    */
   setMode(mode: AfuMode): void {
     this.#needIdle('mode');
-    if (!this.adapter.linkUp) throw new CxlError('EIO', 'mode', `${this.adapter.name} has no link`);
     this.#mode = 'none';
     if (mode === 'none') return;
     if (!this.modesSupported.includes(mode))
       throw new CxlError('EINVAL', 'mode', `${this.name} does not support ${mode}`);
+    if (!this.adapter.linkUp) throw new CxlError('EIO', 'mode', `${this.adapter.name} has no link`);
     this.#activate(mode);
+  }
+
+  /** @internal The card is there anew: nothing is left of what was set through sysfs. */
+  appear(): void {
+    this.#irqsMax = this.#defaults.irqsMax;
+    this.prefaultMode = this.#defaults.prefaultMode;
+    this.activateBestMode();
   }
 
   /** @internal The mode that an AFU begins with, and has again after its card was away. */
@@ -115,11 +130,15 @@ export class Afu {
     return this.#irqsMax;
   }
 
-  /** @throws CxlError EINVAL unless it is irqsMin to the adapter's number. C original: `irqs_max_store`. */
+  /**
+   * @throws CxlError EINVAL unless it is irqsMin to the adapter's number, for a guest to the AFU's own
+   * C original: `irqs_max_store` (drivers/misc/cxl/sysfs.c).
+   */
   set irqsMax(count: number) {
     const { irqsMin, adapter } = this;
-    if (!Number.isInteger(count) || count < irqsMin || count > adapter.userIrqs) {
-      throw new CxlError('EINVAL', 'irqs_max', `${String(count)}, not ${irqsMin} to ${adapter.userIrqs}`);
+    const most = adapter.guest ? this.#defaults.irqsMax : adapter.userIrqs;
+    if (!Number.isInteger(count) || count < irqsMin || count > most) {
+      throw new CxlError('EINVAL', 'irqs_max', `${String(count)}, not ${irqsMin} to ${most}`);
     }
     this.#irqsMax = count;
   }
@@ -132,7 +151,7 @@ export class Afu {
   reset(): void {
     this.#needIdle('reset');
     if (!this.adapter.linkUp) throw new CxlError('EIO', 'reset', `${this.adapter.name} has no link`);
-    if (this.#resetting) throw new CxlError('EBUSY', 'reset', `${this.name} is being reset`);
+    if (this.#resets > 0) throw new CxlError('EBUSY', 'reset', `${this.name} is being reset`);
     this.resetHardware();
   }
 
@@ -146,10 +165,10 @@ export class Afu {
       throw new CxlError('EIO', 'reset', `the AFU model ${this.backend.name} failed`, { cause: error });
     }
     if (!isThenable(returned)) return;
-    this.#resetting = true;
+    this.#resets++;
     void Promise.resolve(returned)
       .catch((error: unknown) => this.#report('reset', undefined, error))
-      .finally(() => (this.#resetting = false));
+      .finally(() => this.#resets--);
   }
 
   #needIdle(operation: string): void {
@@ -240,9 +259,18 @@ export class Afu {
     return count;
   }
 
-  /** @internal */
+  /**
+   * @internal
+   * @throws CxlError EIO without link, or when the model fails; EINVAL for a guest in dedicated mode; EBUSY while the AFU
+   * is reset; and what the model refuses with
+   * C original: `native_attach_process` and `guest_attach_process` (drivers/misc/cxl/native.c, guest.c).
+   */
   attach(context: Context): void {
     if (!this.adapter.linkUp) throw new CxlError('EIO', 'attach', `${this.adapter.name} has no link`);
+    if (this.adapter.guest && this.#mode === 'dedicated_process') {
+      throw new CxlError('EINVAL', 'attach', 'a guest can use an AFU in afu_directed mode only');
+    }
+    if (this.#resets > 0) throw new CxlError('EBUSY', 'attach', `${this.name} is being reset`);
     try {
       this.backend.attachProcess(context);
     } catch (error) {

@@ -96,10 +96,14 @@ function startWork(context: Context, argument: Uint8Array, caller: Caller): void
   }
 }
 
-/** C original: `afu_ioctl_process_element`. On bare metal the external id is the internal one. */
+/** What a guest is told until the hypervisor has given the process element a number. */
+const NOT_YET = 0xffff_ffff;
+
+/** C original: `afu_ioctl_process_element`. The external id is the internal one, for a guest from START_WORK on. */
 function getProcessElement(context: Context, argument: Uint8Array): void {
   need(argument, PROCESS_ELEMENT_SIZE);
-  ProcessElement.encode(context.pe, argument);
+  const unknown = context.afu.adapter.guest && context.status === 'OPENED';
+  ProcessElement.encode(unknown ? NOT_YET : context.pe, argument);
 }
 
 /** C original: `afu_ioctl_get_afu_id`. */

@@ -50,6 +50,16 @@ describe('GET_PROCESS_ELEMENT', () => {
   });
 });
 
+describe('GET_PROCESS_ELEMENT for a guest', () => {
+  it('is all-ones until the work is started', () => {
+    const adapter = new Adapter({ guest: true, afus: [{ backend: new Backend() }] });
+    const file = openAfu(adapter.afus[0]!);
+    assert.equal(file.processElement(), 0xffff_ffff);
+    file.startWork();
+    assert.equal(file.processElement(), 0);
+  });
+});
+
 describe('GET_AFU_ID', () => {
   const backend = new Backend();
   const rows: [AfuOptions['modes'], boolean | undefined, bigint, number][] = [
