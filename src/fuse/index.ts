@@ -6,8 +6,8 @@ export { clearStaleMount } from './mountpoint.ts';
 export { Session } from './session.ts';
 export { MemoryTransport } from './transport/memory.ts';
 export { DEFAULT_POLLMASK, Poll } from './wire.ts';
-export { directory, symlink, textFile } from './tree.ts';
-export type { SomeAttributes, TextFile } from './tree.ts';
+export { binaryFile, directory, symlink, textFile } from './tree.ts';
+export type { BinaryFile, SomeAttributes, TextFile } from './tree.ts';
 export type {
   Attributes,
   Backing,

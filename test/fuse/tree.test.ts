@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { DirectoryNode, FileNode, Node } from '../../src/fuse/index.ts';
-import { directory, FuseError, symlink, textFile } from '../../src/fuse/index.ts';
+import type { DirectoryNode, FileNode, Node, TextFile } from '../../src/fuse/index.ts';
+import { binaryFile, directory, FuseError, symlink, textFile } from '../../src/fuse/index.ts';
 import { FuseOpcode } from '../../src/fuse/wire.ts';
 import type { Field } from './kernel.ts';
 import { Kernel, read32, read64, readBody, u32, u64, writeBody } from './kernel.ts';
@@ -258,6 +258,69 @@ test('textFile: write gets the text, may refuse; opening for what it cannot do i
   const open = (name: string, flags: number) =>
     kernel.ask(FUSE_OPEN, { nodeId: kernel.lookup(name) }, u32(flags), u32(0)).errno;
   assert.deepEqual([open('sink', 0), open('sink', 2), open('source', 1), open('source', 2)], [13, 13, 13, 13]);
+});
+
+test('textFile: a function is asked at each call for the file that is meant; none is ENXIO, and mode 0', () => {
+  let file: TextFile | undefined = { read: () => 'one' };
+  const node = textFile(() => file);
+  const kernel = new Kernel(directory({ t: node }));
+  const nodeId = kernel.lookup('t');
+  const fh = kernel.open(nodeId, 0);
+  const read = () => kernel.ask(FUSE_READ, { nodeId }, ...readBody(fh, 100, 0));
+  const reopen = (flags: number) => kernel.ask(FUSE_OPEN, { nodeId }, u32(flags), u32(0)).errno;
+  assert.deepEqual([read().body.toString(), mode(node), reopen(2)], ['one', 0o444, 13]);
+  file = { read: () => 'two', write: () => {} };
+  assert.deepEqual([read().body.toString(), mode(node), reopen(2)], ['two', 0o644, 0]);
+  file = undefined;
+  assert.deepEqual([read().errno, mode(node), reopen(0)], [6, 0, 6]);
+});
+
+test('textFile: bytes as they were written, attributes by a function, promises and their errnos', async () => {
+  const written: string[] = [];
+  const file: TextFile = {
+    read: () => Promise.resolve('late'),
+    write(_, bytes) {
+      written.push(Buffer.from(bytes).toString('hex'));
+      return bytes[0] === 0 ? Promise.reject(new FuseError('EBUSY', 'write')) : Promise.resolve();
+    },
+  };
+  let uid = 1;
+  const node = textFile(file, () => ({ uid: uid++, mode: 0o600 }));
+  assert.deepEqual([node.attributes().uid, node.attributes().uid, mode(node)], [1, 2, 0o600]);
+  const kernel = new Kernel(directory({ t: node }));
+  const nodeId = kernel.lookup('t');
+  const fh = kernel.open(nodeId, 2);
+  const later = async (...ask: Parameters<Kernel['send']>) => {
+    kernel.send(...ask);
+    await new Promise(setImmediate);
+    return kernel.answers()[0]!;
+  };
+  assert.equal((await later(FUSE_READ, { nodeId }, ...readBody(fh, 100, 0))).body.toString(), 'late');
+  assert.equal(read32((await later(FUSE_WRITE, { nodeId }, ...writeBody(fh, Buffer.of(0xff, 0xfe)))).body, 0), 2);
+  assert.equal((await later(FUSE_WRITE, { nodeId }, ...writeBody(fh, Buffer.of(0, 1)))).errno, 16);
+  assert.deepEqual(written, ['fffe', '0001']);
+  assert.deepEqual(kernel.warnings, []);
+});
+
+test('binaryFile: its size, a page for each read, nothing at the end; EACCES for writing, seekable', () => {
+  const bytes = Uint8Array.from({ length: 5000 }, (_, index) => index % 251);
+  const node = binaryFile({ size: 5000, read: (offset, length) => bytes.subarray(offset, offset + length) });
+  assert.deepEqual([node.attributes().size, mode(node)], [5000, 0o444]);
+  const kernel = new Kernel(directory({ b: node }));
+  const nodeId = kernel.lookup('b');
+  const { body } = kernel.ask(FUSE_OPEN, { nodeId }, u32(0), u32(0));
+  assert.equal(read32(body, 8), 0x21);
+  const fh = Number(read64(body, 0));
+  const read = (size: number, offset: number) => kernel.ask(FUSE_READ, { nodeId }, ...readBody(fh, size, offset)).body;
+  assert.deepEqual(
+    [read(10, 3), read(8192, 0)],
+    [Buffer.from(bytes.subarray(3, 13)), Buffer.from(bytes.subarray(0, 4096))],
+  );
+  const lengths = [read(8192, 4090), read(10, 4999), read(10, 5000), read(10, 9000)].map(
+    ({ byteLength }) => byteLength,
+  );
+  assert.deepEqual(lengths, [910, 1, 0, 0]);
+  for (const flags of [1, 2]) assert.equal(kernel.ask(FUSE_OPEN, { nodeId }, u32(flags), u32(0)).errno, 13);
 });
 
 const mode = (node: Node) => node.attributes().mode;
