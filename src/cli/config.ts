@@ -4,18 +4,11 @@ import { promisify } from 'node:util';
 
 import * as v from 'valibot';
 
-import { afuOptions, stockModel, type AfuDefinition, type AfuModel, type StockModelName } from '../afu/index.ts';
-import {
-  Adapter,
-  CxlError,
-  DriverModule,
-  MAX_ADAPTERS,
-  MAX_PROCESS_ELEMENTS,
-  MAX_SLICES,
-  type AfuDriver,
-} from '../core/index.ts';
+import { afuOptions, stockModel, type AfuDefinition } from '../afu/index.ts';
+import { Adapter, CxlError, DriverModule, type AfuDriver } from '../core/index.ts';
 import { Modules, sectionDebug, type DevicePermissions } from '../devfs/index.ts';
 import { defineDriver } from '../driver/index.ts';
+import { configSchema } from './config-schema.ts';
 import { exists, loadFile } from './load-file.ts';
 import { modelGuard } from './model-guard.ts';
 import { UserError } from './verb.ts';
@@ -29,77 +22,6 @@ export interface Served {
 
 const names = ['afukit.config.ts', 'afukit.config.mts', 'afukit.config.js', 'afukit.config.mjs'];
 const byDefault = { adapters: [{ afus: [{ model: 'ticker' }, { model: 'echo' }] }] };
-
-const whole = (least: number, most: number): v.GenericSchema<number> =>
-  v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
-
-/** Whether these have names, and a model its attach; they are used as they are, since copies would lose their classes. */
-const named = (value: unknown): boolean => typeof (value as { name?: unknown } | null)?.name === 'string';
-const attaches = (value: unknown): boolean => typeof (value as { attach?: unknown } | null)?.attach === 'function';
-const driverOrFile = v.custom<AfuDriver | string>(
-  value => (typeof value === 'string' ? value !== '' : named(value)),
-  'must be a driver with a name, or the path of its file',
-);
-const model = v.custom<AfuModel>(
-  value => named(value) && attaches(value),
-  'must be the name of a stock model, or an object with a name and attach(element)',
-);
-const descriptor = {
-  driver: v.optional(driverOrFile),
-  copyFault: v.optional(v.picklist(['keep', 'drop'])),
-  modes: v.optional(v.pipe(v.array(v.picklist(['dedicated_process', 'afu_directed'])), v.minLength(1))),
-  numProcs: v.optional(whole(1, MAX_PROCESS_ELEMENTS)),
-  irqsMin: v.optional(whole(0, 2037)),
-  irqsMax: v.optional(whole(0, 2037)),
-  eventsPerRead: v.optional(whole(1, 65_536)),
-};
-/** The irqs are checked here too, since the core does not know the place in the file. */
-const entry = (entries: v.ObjectEntries): v.GenericSchema =>
-  v.pipe(
-    v.strictObject(entries),
-    v.check(value => {
-      const { irqsMin = 1, irqsMax = Infinity } = value as { irqsMin?: number; irqsMax?: number };
-      return irqsMin <= irqsMax;
-    }, 'irqsMax is below irqsMin'),
-  );
-const own = entry({ ...descriptor, model });
-const ticker = entry({
-  ...descriptor,
-  model: v.literal('ticker'),
-  periodUs: v.optional(v.pipe(v.number(), v.minValue(1, 'must be 1 or more microseconds'))),
-});
-const { driver: _, ...withoutDriver } = descriptor;
-const echo = entry({ ...withoutDriver, model: v.literal('echo'), capacity: v.optional(whole(1, 1_048_576)) });
-const byName = { ticker, echo } satisfies Record<StockModelName, v.GenericSchema>;
-
-const stockNames = Object.keys(byName).toSorted().join(', ');
-const afu = v.lazy((input): v.GenericSchema => {
-  const name = (input as { model?: unknown } | undefined)?.model;
-  if (typeof name !== 'string') return own;
-  if (Object.hasOwn(byName, name)) return byName[name as keyof typeof byName];
-  return v.object({ model: v.custom(() => false, `unknown model "${name}"; the stock models are ${stockNames}`) });
-});
-const schema = v.strictObject({
-  adapters: v.pipe(
-    v.array(
-      v.strictObject({
-        card: v.optional(whole(0, MAX_ADAPTERS - 1)),
-        afus: v.pipe(v.array(afu), v.minLength(1, 'needs at least one AFU'), v.maxLength(MAX_SLICES)),
-      }),
-    ),
-    v.minLength(1, 'needs at least one adapter'),
-    v.maxLength(MAX_ADAPTERS),
-  ),
-  debug: v.optional(v.boolean()),
-  callbackBudgetMs: v.optional(v.pipe(v.number(), v.minValue(0))),
-  permissions: v.optional(
-    v.strictObject({
-      owner: v.optional(v.union([v.string(), whole(0, 0xffff_fffe)])),
-      group: v.optional(v.union([v.string(), whole(0, 0xffff_fffe)])),
-      mode: v.optional(v.union([whole(0, 0o777), v.pipe(v.string(), v.regex(/^0?[0-7]{3}$/, 'must be like "0660"'))])),
-    }),
-  ),
-});
 
 /**
  * Loads the configuration `file`, or the one in the current directory, or the default.
@@ -118,7 +40,7 @@ async function findConfig(): Promise<string | undefined> {
 }
 
 async function served(config: unknown, name: string, directory: string): Promise<Served> {
-  const checked = v.safeParse(schema, config);
+  const checked = v.safeParse(configSchema, config);
   if (!checked.success) {
     const [issue] = checked.issues;
     throw new UserError(`${name}: ${place(v.getDotPath(issue))}${explained(issue)}`);
@@ -129,10 +51,10 @@ async function served(config: unknown, name: string, directory: string): Promise
   const guard = modelGuard();
   try {
     const made: Adapter[] = [];
-    for (const { card, afus } of numbered(adapters)) {
+    for (const { afus, ...card } of numbered(adapters)) {
       const options = [];
       for (const entry of afus) options.push(afuOptions(await definition(entry, drivers)));
-      made.push(new Adapter({ card, afus: options, callbackBudgetMs, sections, guard }));
+      made.push(new Adapter({ ...card, afus: options, callbackBudgetMs, sections, guard }));
     }
     return {
       adapters: made,

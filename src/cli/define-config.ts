@@ -1,4 +1,5 @@
 import type { AfuDefinition, EchoOptions, TickerOptions } from '../afu/index.ts';
+import type { CardDescription, ConfigurationRecord } from '../core/index.ts';
 
 /** A stock model by its name, with its own options beside what every AFU has. */
 export type NamedModel = ({ readonly model: 'ticker' } & TickerOptions) | ({ readonly model: 'echo' } & EchoOptions);
@@ -7,15 +8,31 @@ export type NamedModel = ({ readonly model: 'ticker' } & TickerOptions) | ({ rea
  * One AFU: a stock model by name, or a definition from a function of `afukit/afu` or your own. A driver given as a path,
  * relative to the config file, is a module that can be unloaded and reloaded while it is served.
  */
-export type AfuConfig = WithDriverFile<AfuDefinition> | WithDriverFile<NamedModel>;
+export type AfuConfig = AsWritten<AfuDefinition> | AsWritten<NamedModel>;
 
-type WithDriverFile<T> = T extends { driver?: infer D }
-  ? Omit<T, 'driver'> & { readonly driver?: D | string | undefined }
-  : T;
+/** Bytes, or a text whose UTF-8 they are. */
+export type Bytes = Uint8Array | readonly number[] | string;
+
+type AsWritten<T> = (T extends { driver?: infer D }
+  ? Omit<T, 'driver' | keyof WithBytes> & { readonly driver?: D | string | undefined }
+  : Omit<T, keyof WithBytes>) &
+  WithBytes;
+
+interface WithBytes {
+  readonly configurationRecords?:
+    | readonly (Omit<ConfigurationRecord, 'config'> & { readonly config?: Bytes | undefined })[]
+    | undefined;
+  /** What the AFU says about its errors: sysfs `afu_err_buff`. */
+  readonly errorBuffer?: Bytes | undefined;
+}
 
 export interface AdapterConfig {
   /** Card number, 0 to 18; default: the lowest that no other adapter has. */
   readonly card?: number | undefined;
+  /** As a guest of PowerVM sees the card, with a device file for images; default false. */
+  readonly guest?: boolean | undefined;
+  /** What the card says of itself in sysfs. */
+  readonly description?: Partial<CardDescription> | undefined;
   /** Its AFUs, slice 0 first; 1 to 4. */
   readonly afus: readonly AfuConfig[];
 }

@@ -1,4 +1,4 @@
-import { CxlIoctl, CxlIoctlPowerpc } from '../abi/index.ts';
+import { CxlIoctl, CxlIoctlPowerpc, type CxlIoctlName } from '../abi/index.ts';
 import { diagnose, type Afu } from '../core/index.ts';
 import { IoctlTable } from '../file/index.ts';
 import type { Attributes } from '../fuse/index.ts';
@@ -20,7 +20,12 @@ export interface DevicePermissions {
 export class DeviceFiles {
   readonly owner: Pick<Attributes, 'uid' | 'gid'>;
   readonly attributes: Attributes;
-  readonly ioctls: IoctlTable = new IoctlTable(process.arch.startsWith('ppc') ? CxlIoctlPowerpc : CxlIoctl);
+  readonly ioctlNumbers: Readonly<Record<CxlIoctlName, number>> = process.arch.startsWith('ppc')
+    ? CxlIoctlPowerpc
+    : CxlIoctl;
+  readonly ioctls: IoctlTable = new IoctlTable(this.ioctlNumbers);
+  /** One program at a time has any card's own device file open, as one semaphore of the driver has it. */
+  cardOpen = false;
   readonly lingering: Lingering = new Lingering();
   readonly #mirrors = new WeakMap<Afu, AreaMirror>();
   #saidWhyNot = false;

@@ -11,7 +11,7 @@ import {
 import type { Attributes, FileNode, OpenFile, OpenRequest } from '../fuse/index.ts';
 import { ContextHandle } from './context-handle.ts';
 import type { DeviceFiles } from './device-files.ts';
-import { deviceInode, minorOf, views, type View } from './numbers.ts';
+import { deviceInode, minorOf, views, viewsOf, type View } from './numbers.ts';
 
 const handedOut = new WeakSet<Context>();
 
@@ -52,10 +52,14 @@ export class DeviceNode implements FileNode {
   }
 }
 
-/** `dev/cxl/afuC.S{d,m,s}`. */
+/** `dev/cxl/afuC.S{d,m,s}`; ENXIO for whoever still has the name of one that is not there any more. */
 export function viewNode(files: DeviceFiles, afu: Afu, view: View): DeviceNode {
   const { master } = views[view];
-  return new DeviceNode(files, [afu], ({ pid }) => afu.openContext({ master, pid }), deviceInode(minorOf(afu, view)));
+  const open = ({ pid }: Opener): Context => {
+    if (!viewsOf(afu).includes(view)) throw new CxlError('ENXIO', 'open', `there is no ${afu.name}${view} any more`);
+    return afu.openContext({ master, pid });
+  };
+  return new DeviceNode(files, [afu], open, deviceInode(minorOf(afu, view)));
 }
 
 /** The device files that an AFU's driver offers now. */

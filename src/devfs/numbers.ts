@@ -1,4 +1,4 @@
-import type { Afu } from '../core/index.ts';
+import type { Adapter, Afu } from '../core/index.ts';
 
 /** Major device number that sysfs `dev` shows; the kernel's is allocated dynamically, from the same range. */
 export const CXL_MAJOR = 242;
@@ -14,14 +14,20 @@ export const views = {
 } as const;
 export type View = keyof typeof views;
 
-/** The views that an AFU shows in its current mode. */
+/** The views that an AFU shows in its current mode; none when its card is gone. */
 export function viewsOf(afu: Afu): View[] {
+  if (afu.adapter.gone) return [];
   return (Object.keys(views) as View[]).filter(view => views[view].mode === afu.mode);
 }
 
-/** 13 minors for each card, of which the first is the card's own, and three for each slice. */
+/** 13 minors for each card, of which the first is the card's own. C original: `CXL_CARD_MINOR` (drivers/misc/cxl/cxl.h). */
+export function cardMinor(adapter: Adapter): number {
+  return 13 * adapter.card;
+}
+
+/** After the card's own, three for each slice. */
 export function minorOf(afu: Afu, view: View): number {
-  return 13 * afu.adapter.card + 1 + 3 * afu.slice + views[view].minor;
+  return cardMinor(afu.adapter) + 1 + 3 * afu.slice + views[view].minor;
 }
 
 /**

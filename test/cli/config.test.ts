@@ -1,6 +1,6 @@
 /* Configurations: every form that is taken, and every mistake with the line that answers it. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 
@@ -67,6 +67,46 @@ describe('configurations that are taken', { skip: noFuse(), concurrency: 2 }, ()
   });
 });
 
+describe('what a card and its AFUs show', { skip: noFuse() }, () => {
+  it('is what the configuration says', async t => {
+    const where = await place(t);
+    const text = `
+      import { defineConfig } from 'afukit';
+      const area = { problemState: { size: 131072, perProcess: { offset: 65536, size: 4096 } }, numProcs: 16 } as const;
+      const record = { vendor: 0x1014, device: 0x4350, class: 0x120000 };
+      export default defineConfig({ adapters: [{
+        description: { caiaVersion: '2.0', imageLoaded: 'factory' },
+        afus: [
+          { model: 'ticker', ...area, prefault: 'all', errorBuffer: 'böse', configurationRecords: [record] },
+          { model: 'echo', errorBuffer: [1, 2, 255], configurationRecords: [record, { ...record, config: [7] }] },
+          { model: 'echo', errorBuffer: Uint8Array.of(9) },
+        ],
+      }, { guest: true, afus: [{ model: 'echo' }] }] });\n`;
+    await writeFile(join(where.project, 'mine.ts'), text);
+    const server = await serving(t, where, ['--config', 'mine.ts']);
+    const read = (path: string): Promise<string> => readFile(join(server.mount, 'sys/class/cxl', path), 'hex');
+    const shown: Readonly<Record<string, string>> = {
+      'card0/caia_version': '2.0\n',
+      'card0/image_loaded': 'factory\n',
+      'card0/psl_revision': '1\n',
+      'afu0.0m/mmio_size': '131072\n',
+      'afu0.0m/pp_mmio_off': '65536\n',
+      'afu0.0/mmio_size': '4096\n',
+      'afu0.0/prefault_mode': 'all\n',
+      'afu0.0/afu_err_buff': 'böse',
+      'afu0.0/cr0/device': '0x4350\n',
+      'afu0.1/cr1/config': '\u0007',
+      'afu0.2/afu_err_buff': '\t',
+      'card1/dev': '242:13\n',
+    };
+    for (const [path, content] of Object.entries(shown)) {
+      assert.equal(await read(path), Buffer.from(content).toString('hex'), path);
+    }
+    assert.equal(await read('afu0.1/afu_err_buff'), '0102ff');
+    assert.deepEqual((await server.end()).code, 0);
+  });
+});
+
 const one = (afu: string): string => `export default { adapters: [{ afus: [{ model: 'echo' }, ${afu}] }] };`;
 
 /** What is wrong, the file's text, and what the line must name beside the file. */
@@ -85,6 +125,66 @@ const mistakes: readonly [what: string, file: string, text: string, said: readon
     'a.mjs',
     one(`{ model: 'ticker', irqsMin: 9, irqsMax: 3 }`),
     [/adapters\[0\]\.afus\[1\]/, /irqsMax/],
+  ],
+  [
+    'an area of a size that none has',
+    'a.ts',
+    one(`{ model: 'echo', problemState: { size: 4096 } }`),
+    [/adapters\[0\]\.afus\[1\]\.problemState\.size: must be a multiple of 65536 .*, not 4096$/],
+  ],
+  [
+    'a window that is no page',
+    'a.mjs',
+    one(`{ model: 'echo', problemState: { size: 65536, perProcess: { offset: 0, size: 64 } } }`),
+    [/adapters\[0\]\.afus\[1\]\.problemState\.perProcess\.size: must be a multiple of 4096 /],
+  ],
+  [
+    'windows that do not fit',
+    'a.ts',
+    one(`{ model: 'echo', problemState: { size: 65536, perProcess: { offset: 0, size: 4096 } } }`),
+    [/adapters\[0\]\.afus\[1\]: the windows of problemState\.perProcess/],
+  ],
+  [
+    'a record without its class',
+    'a.ts',
+    one(`{ model: 'echo', configurationRecords: [{ vendor: 1, device: 2 }] }`),
+    [/adapters\[0\]\.afus\[1\]\.configurationRecords\[0\]\.class: the field .*class.* is missing/],
+  ],
+  [
+    'a vendor of more than 16 bits',
+    'a.mjs',
+    one(`{ model: 'echo', configurationRecords: [{ vendor: 65536, device: 2, class: 3 }] }`),
+    [/adapters\[0\]\.afus\[1\]\.configurationRecords\[0\]\.vendor: .*65535/],
+  ],
+  [
+    'bytes that are none',
+    'a.ts',
+    one(`{ model: 'echo', errorBuffer: [0, 256] }`),
+    [/adapters\[0\]\.afus\[1\]\.errorBuffer: must be a Uint8Array, an array of numbers from 0 to 255, or a string$/],
+  ],
+  [
+    'a configuration space that is too long',
+    'a.ts',
+    one(`{ model: 'echo', configurationRecords: [{ vendor: 1, device: 2, class: 3, config: new Uint8Array(4097) }] }`),
+    [/adapters\[0\]\.afus\[1\]\.configurationRecords\[0\]\.config: must have 1 to 4096 bytes$/],
+  ],
+  [
+    'an unknown prefault mode',
+    'a.ts',
+    one(`{ model: 'echo', prefault: 'wed' }`),
+    [/adapters\[0\]\.afus\[1\]\.prefault: .*work_element_descriptor/],
+  ],
+  [
+    'a version that is none',
+    'a.ts',
+    `export default { adapters: [{ description: { caiaVersion: 1 }, afus: [{ model: 'echo' }] }] };`,
+    [/adapters\[0\]\.description\.caiaVersion: /],
+  ],
+  [
+    'a description that does not exist',
+    'a.mjs',
+    `export default { adapters: [{ description: { colour: 'red' }, afus: [{ model: 'echo' }] }] };`,
+    [/adapters\[0\]\.description\.colour: unknown field/],
   ],
   ['no model', 'a.ts', one('{}'), [/adapters\[0\]\.afus\[1\]\.model/]],
   ['no adapters', 'a.ts', 'export default {};', [/adapters/]],

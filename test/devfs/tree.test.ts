@@ -41,7 +41,12 @@ describe('the trees', { skip: noFuse() }, () => {
   it('sys/class/cxl lists cards, AFUs and char nodes; AFUs stand in their card, char nodes in their AFU', async t => {
     const directory = join(await mountAdapters(t, cards()), 'sys/class/cxl');
     const afus = ['afu0.0', 'afu0.1', 'afu3.0', 'afu3.1'];
-    assert.deepEqual((await readdir(directory)).toSorted(), ['card0', 'card3', ...afus, ...nodes].toSorted());
+    const listed = await readdir(directory);
+    assert.deepEqual(listed.toSorted(), ['.devices', 'card0', 'card3', ...afus, ...nodes].toSorted());
+    // libcxl's own filters, for the class directory and for a card's.
+    assert.deepEqual(listed.filter(name => /^card[0-9]+$/.test(name)).toSorted(), ['card0', 'card3']);
+    const inCard = await readdir(join(directory, 'card0'));
+    assert.deepEqual(inCard.filter(name => /^afu[0-9]+\.[0-9]+$/.test(name)).toSorted(), ['afu0.0', 'afu0.1']);
     for (const afu of afus) {
       const card = `card${afu[3]}`;
       assert.equal(await realpath(join(directory, afu)), join(directory, card, afu));
@@ -51,7 +56,24 @@ describe('the trees', { skip: noFuse() }, () => {
       const afu = node.slice(0, -1);
       assert.equal(await realpath(join(directory, node)), join(directory, `card${afu[3]}`, afu, node));
       assert.equal(await realpath(join(directory, node, 'device')), await realpath(join(directory, afu)));
-      assert.equal(await realpath(join(directory, node, 'subsystem')), directory);
+      for (const below of [node, afu, `card${afu[3]}`]) {
+        assert.equal(await realpath(join(directory, below, 'subsystem')), directory);
+        assert.match(await readlink(join(directory, below, 'subsystem')), /\/cxl$/, 'its name is the last component');
+      }
+    }
+  });
+
+  it('`device` leads from a char node upwards to a PCI device, as libcxl follows it', async t => {
+    const directory = join(await mountAdapters(t, cards()), 'sys/class/cxl');
+    for (const [node, address] of Object.entries({ 'afu0.1d': '0000:01:00.0', 'afu3.1s': '0000:04:00.0' })) {
+      const pci = join(directory, node, 'device/device/device');
+      assert.equal(await realpath(pci), join(directory, '.devices', address));
+      assert.match(await readlink(join(pci, 'subsystem')), /\/pci$/);
+      await stat(join(pci, 'subsystem'));
+      const names = ['vendor', 'device', 'class'];
+      const values = await Promise.all(names.map(name => readFile(join(pci, name), 'latin1')));
+      assert.deepEqual(values, ['0x1014\n', '0x0477\n', '0x120000\n']);
+      assert.match(await readFile(join(pci, 'uevent'), 'latin1'), new RegExp(`^PCI_SLOT_NAME=${address}$`, 'm'));
     }
   });
 
@@ -97,7 +119,6 @@ describe('the trees', { skip: noFuse() }, () => {
       }
     }
     assert.equal(await attribute(join(directory, 'afu0.1d'), 'mode'), 'dedicated_process');
-    assert.equal((await stat(join(directory, 'afu3.1/mode'))).mode & 0o222, 0, 'read only for now');
   });
 
   it('device files are 0600 and the owner is who serves', async t => {
