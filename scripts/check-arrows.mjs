@@ -13,8 +13,10 @@ export const arrows = {
   afu: { rooms: ['core', 'abi', 'driver'], outside: [], globals: true },
   fuse: { rooms: [], outside: ['node:', 'koffi'] },
   devfs: { rooms: ['fuse', 'file', 'core', 'abi', 'driver', 'afu'], outside: ['node:', 'koffi'] },
+  launch: { rooms: [], outside: ['node:'] },
+  testing: { rooms: ['launch', 'devfs', 'fuse', 'file', 'driver', 'afu', 'core', 'abi'], outside: ['node:'] },
   cli: {
-    rooms: ['devfs', 'fuse', 'file', 'core', 'abi', 'driver', 'afu', '.'],
+    rooms: ['launch', 'devfs', 'fuse', 'file', 'core', 'abi', 'driver', 'afu', '.'],
     outside: ['node:', 'jiti', 'koffi', 'valibot'],
   },
   '.': { rooms: ['devfs', 'file', 'core', 'abi', 'driver', 'afu', 'cli'], outside: ['node:diagnostics_channel'] },

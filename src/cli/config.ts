@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import * as v from 'valibot';
 
 import { afuOptions, stockModel, type AfuDefinition } from '../afu/index.ts';
-import { Adapter, CxlError, DriverModule, type AfuDriver } from '../core/index.ts';
+import { Adapter, CxlError, DriverModule, withCardNumbers, type AfuDriver } from '../core/index.ts';
 import { Modules, sectionDebug, type DevicePermissions } from '../devfs/index.ts';
 import { defineDriver } from '../driver/index.ts';
 import { configSchema } from './config-schema.ts';
@@ -51,7 +51,7 @@ async function served(config: unknown, name: string, directory: string): Promise
   const guard = modelGuard();
   try {
     const made: Adapter[] = [];
-    for (const { afus, ...card } of numbered(adapters)) {
+    for (const { afus, ...card } of withCardNumbers(adapters)) {
       const options = [];
       for (const entry of afus) options.push(afuOptions(await definition(entry, drivers)));
       made.push(new Adapter({ ...card, afus: options, callbackBudgetMs, sections, guard }));
@@ -113,22 +113,6 @@ function explained(issue: v.BaseIssue<unknown>): string {
 /** `adapters.0.afus.1.model` as a JavaScript programmer writes it. */
 function place(path: string | null): string {
   return path === null ? '' : `${path.replace(/\.(\d+)/g, '[$1]')}: `;
-}
-
-/** Gives each adapter without a card number the lowest free one. */
-function numbered<A extends { card?: number | undefined }>(adapters: readonly A[]): (A & { card: number })[] {
-  const taken = new Set<number>();
-  for (const { card } of adapters) {
-    if (card === undefined) continue;
-    if (taken.has(card)) throw new UserError(`adapters: two have the card number ${card}`);
-    taken.add(card);
-  }
-  return adapters.map(adapter => {
-    let { card } = adapter;
-    for (let free = 0; card === undefined; free++) if (!taken.has(free)) card = free;
-    taken.add(card);
-    return { ...adapter, card };
-  });
 }
 
 async function definition(entry: unknown, drivers: DriverFiles): Promise<AfuDefinition> {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 
-import { version } from './package.ts';
+import { version } from '../launch/package.ts';
 import { USER_ERROR_STATUS, UserError, type Verb } from './verb.ts';
 
 const config = { type: 'string', short: 'c' } as const;

@@ -1,8 +1,7 @@
 import { constants } from 'node:os';
 
+import { NamespaceError, runInNamespace, withPreload } from '../launch/index.ts';
 import { loadConfig } from './config.ts';
-import { NamespaceError, runInNamespace } from './namespace.ts';
-import { withPreload } from './preload.ts';
 import { EndSignals, startServing } from './serving.ts';
 import { UserError, type Arguments } from './verb.ts';
 

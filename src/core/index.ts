@@ -11,6 +11,7 @@ export {
 } from './adapter.ts';
 export { Afu, MAX_PROCESS_ELEMENTS } from './afu.ts';
 export type { AfuBackend, AfuMode, AfuOptions, ConfigurationRecord, CopyFault, PrefaultMode } from './afu-options.ts';
+export { withCardNumbers } from './card-numbers.ts';
 export { Context, type ContextStatus, type OpenOptions, type Work } from './context.ts';
 export { ContextWindow } from './context-window.ts';
 export type { ProblemState, Window, WindowMemory } from './problem-state.ts';

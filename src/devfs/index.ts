@@ -2,5 +2,7 @@ export { nodesOf } from './device-node.ts';
 export { Modules, type DriverLoader } from './modules.ts';
 export { sectionDebug } from './section-debug.ts';
 export { CXL_MAJOR, minorOf, viewsOf, type View } from './numbers.ts';
+export { atProcessExit } from './process-exit.ts';
 export { serveDevices, type ServeOptions } from './serve.ts';
+export { startServing, type Serving } from './serving.ts';
 export type { DevicePermissions } from './device-files.ts';

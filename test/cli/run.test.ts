@@ -90,7 +90,7 @@ describe('afukit run', { skip: noFuse() || (isRoot && notRoot()), concurrency: 2
     program.child.stdin.end('go\n');
     const { code, stdout } = await program.ended;
     assert.equal(code, 3);
-    assert.equal(stdout, `caught\n${LISTING}`);
+    assert.equal(stdout, `ready\ncaught\n${LISTING}`);
   });
 
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {

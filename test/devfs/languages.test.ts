@@ -32,8 +32,9 @@ async function eachKindWakes(
 }
 
 async function endsWell(client: Program): Promise<void> {
-  const { code, stdout, stderr } = await client.ended;
-  assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '', stderr: '' });
+  const lines = await client.remaining();
+  const { code, stderr } = await client.ended;
+  assert.deepEqual({ code, lines, stderr }, { code: 0, lines: [], stderr: '' });
 }
 
 /** What was pending at detach is drained, then the error comes. */

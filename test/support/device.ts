@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 
-import { afuOptions, type AfuDefinition, type AfuModel, type ProcessElement } from '../../src/afu/index.ts';
-import { Adapter, type Afu, type Context } from '../../src/core/index.ts';
-import { serveDevices, type DevicePermissions } from '../../src/devfs/index.ts';
+import type { AfuDefinition, AfuModel, ProcessElement } from '../../src/afu/index.ts';
+import type { Adapter, Afu, Context } from '../../src/core/index.ts';
+import { serveDevices as serveAt, type DevicePermissions } from '../../src/devfs/index.ts';
 import { EventQueue, defineDriver } from '../../src/driver/index.ts';
+import { serveDevices, type Host } from '../../src/testing/index.ts';
 import { mountsBelow, atEnd, temporaryDirectory } from './cleanup.ts';
-import { until } from './until.ts';
 
 export interface DeviceOptions extends Omit<Partial<AfuDefinition>, 'model' | 'driver'> {
   /** START_WORK asks this; what it throws is the errno. */
@@ -19,51 +18,42 @@ export interface DeviceOptions extends Omit<Partial<AfuDefinition>, 'model' | 'd
 
 /** One AFU served by this very process, and every string that moves it: what happens is up to the test. */
 export class Device {
+  readonly host: Host;
   readonly directory: string;
   readonly adapter: Adapter;
   readonly afu: Afu;
   /** The driver's queue of each open context. */
   readonly queues: Map<Context, EventQueue>;
-  /** What the adapter and the session complained about; a test that expects something takes it out. */
-  readonly complaints: string[];
   readonly #elements: Map<number, ProcessElement>;
 
   /** @internal */
-  constructor(
-    directory: string,
-    adapter: Adapter,
-    queues: Map<Context, EventQueue>,
-    elements: Map<number, ProcessElement>,
-    complaints: string[],
-  ) {
-    this.directory = directory;
-    this.adapter = adapter;
-    this.afu = adapter.afus[0]!;
+  constructor(host: Host, queues: Map<Context, EventQueue>, elements: Map<number, ProcessElement>) {
+    this.host = host;
+    this.directory = host.directory;
+    this.afu = host.afu();
+    this.adapter = host.adapter();
     this.queues = queues;
     this.#elements = elements;
-    this.complaints = complaints;
   }
 
   path(view: 'd' | 'm' | 's' = 's'): string {
-    return join(this.directory, 'dev/cxl', `${this.afu.name}${view}`);
+    return this.host.path(`${this.afu.name}${view}`);
   }
 
   /** The open context of a process element. */
   context(pe: number = 0): Context {
-    const context = this.afu.contexts.get(pe);
-    assert.ok(context, `no context has process element ${pe}`);
-    return context;
+    return this.host.context(pe);
   }
 
   /** The process element, once a program has started work on it. */
   started(pe: number = 0): Promise<ProcessElement> {
-    return until(`work is started on process element ${pe}`, () => this.#elements.get(pe));
+    return this.host.until(`work is started on process element ${pe}`, () => this.#elements.get(pe));
   }
 
-  /** Once somebody sleeps on the context, whether in read or behind poll. */
+  /** Once work is started and somebody sleeps on the context, whether in read or behind poll. */
   async waitedFor(pe: number = 0): Promise<ProcessElement> {
     const element = await this.started(pe);
-    await until(`somebody waits on process element ${pe}`, () => !this.context(pe).waiters.empty);
+    await this.host.waiting(pe);
     return element;
   }
 
@@ -73,18 +63,16 @@ export class Device {
   }
 
   /** Once the last descriptor of every context is gone. */
-  async idle(): Promise<void> {
-    await until('no context is open', () => this.afu.contexts.size === 0);
+  idle(): Promise<void> {
+    return this.host.idle();
   }
 }
 
 /** Serves one AFU on a mount of the test's own. */
 export async function serve(t: TestContext, options: DeviceOptions = {}): Promise<Device> {
   const { attach, permissions, mayComplain, ...rest } = options;
-  const directory = await temporaryDirectory(t);
   const queues = new Map<Context, EventQueue>();
   const elements = new Map<number, ProcessElement>();
-  const complaints: string[] = [];
   const model: AfuModel = {
     name: 'test',
     attach(element) {
@@ -98,16 +86,12 @@ export async function serve(t: TestContext, options: DeviceOptions = {}): Promis
     open: context => void queues.set(context, new EventQueue(context)),
     release: context => void queues.delete(context),
   });
-  const adapter = new Adapter({
-    afus: [afuOptions({ irqsMin: 4, ...rest, model, driver })],
-    // A busy machine is not the driver's fault.
-    callbackBudgetMs: Infinity,
-    onDiagnostic: ({ source, problem }) => {
-      if (!mayComplain?.test(problem)) complaints.push(`${source}: ${problem}`);
-    },
+  const host = await serveDevices({ afus: [{ irqsMin: 4, ...rest, model, driver }], permissions, mayComplain });
+  atEnd(t, async () => {
+    await host.close();
+    assertGone(host.directory, host.adapters);
   });
-  await mountAt(t, directory, [adapter], complaints, permissions);
-  return new Device(directory, adapter, queues, elements, complaints);
+  return new Device(host, queues, elements);
 }
 
 /** Mounts adapters of the test's own making; returns the directory. */
@@ -117,29 +101,21 @@ export async function mountAdapters(
   permissions?: Partial<DevicePermissions>,
 ): Promise<string> {
   const directory = await temporaryDirectory(t);
-  await mountAt(t, directory, adapters, [], permissions);
+  const complaints: string[] = [];
+  const mount = await serveAt(directory, adapters, { permissions, onWarning: warning => complaints.push(warning) });
+  atEnd(t, async () => {
+    await mount.unmount();
+    assertGone(directory, adapters);
+    assert.deepEqual(complaints, [], 'nothing to complain about');
+  });
   return directory;
 }
 
-async function mountAt(
-  t: TestContext,
-  directory: string,
-  adapters: readonly Adapter[],
-  complaints: string[],
-  permissions: Partial<DevicePermissions> | undefined,
-): Promise<void> {
-  const mount = await serveDevices(directory, adapters, {
-    permissions,
-    onWarning: warning => complaints.push(warning),
-  });
-  atEnd(t, async () => {
-    await mount.unmount();
-    assert.deepEqual(mountsBelow(directory), [], 'unmounted');
-    const open = adapters.flatMap(({ afus }) => afus.map(({ contexts }) => contexts.size));
-    assert.ok(
-      open.every(count => count === 0),
-      'every context was released',
-    );
-    assert.deepEqual(complaints, [], 'nothing to complain about');
-  });
+function assertGone(directory: string, adapters: readonly Adapter[]): void {
+  assert.deepEqual(mountsBelow(directory), [], 'unmounted');
+  const open = adapters.flatMap(({ afus }) => afus.map(({ contexts }) => contexts.size));
+  assert.ok(
+    open.every(count => count === 0),
+    'every context was released',
+  );
 }

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
+
+import { whyNot } from '../../src/testing/index.ts';
 
 /** For node:test's `skip`: why a test cannot run on this machine, or false when it can. */
 export type Skip = string | false;
@@ -21,24 +23,10 @@ function hasSysAdmin(): boolean {
   return ((BigInt(`0x${effective}`) >> 21n) & 1n) === 1n;
 }
 
-function opens(path: string): boolean {
-  try {
-    closeSync(openSync(path, 'r+'));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Device files cannot be served here. */
 export function noFuse(): Skip {
-  if (process.platform !== 'linux') return missing('FUSE is a Linux facility');
-  if (!isRoot) {
-    if (!opens('/dev/fuse')) return missing('/dev/fuse is not there for this user');
-    return works('fusermount3', ['--version']) ? false : missing('no fusermount3 for an ordinary user');
-  }
-  if (!opens('/dev/fuse')) return missing('no /dev/fuse, or no permission to open it');
-  return hasSysAdmin() ? false : missing('root has no CAP_SYS_ADMIN here');
+  const reason = whyNot();
+  return reason === false ? false : missing(reason);
 }
 
 /** Served files cannot be mapped here. */

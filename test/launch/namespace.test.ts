@@ -16,7 +16,7 @@ import { extname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { namespaceCommand, NamespaceError, runInNamespace } from '../../src/cli/namespace.ts';
+import { namespaceCommand, NamespaceError, runInNamespace, spawnInNamespace } from '../../src/launch/namespace.ts';
 
 const SETUP_ERROR = 250;
 const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
@@ -165,7 +165,7 @@ before(() => {
   tree = makeTree('a tree', 'first\n');
   const extension = extname(import.meta.url);
   for (const name of ['namespace', 'namespace.sh']) {
-    const module = fileURLToPath(new URL(`../../src/cli/${name}${extension}`, import.meta.url));
+    const module = fileURLToPath(new URL(`../../src/launch/${name}${extension}`, import.meta.url));
     copyFileSync(module, join(base, `${name}${extension}`));
   }
   writeFileSync(join(base, 'package.json'), '{"type":"module"}');
@@ -473,7 +473,7 @@ for (const who of IDENTITIES) {
 
 const self: Who = IDENTITIES[0] ?? { name: 'nobody', prefix: [], ordinary: true };
 
-void describe('runInNamespace and namespaceCommand', { skip: skipReason(self) }, () => {
+void describe('runInNamespace, spawnInNamespace and namespaceCommand', { skip: skipReason(self) }, () => {
   it('restores the signal handlers', async () => {
     const had = counts();
     assert.equal(await runInNamespace({ tree, program: 'true', args: [] }), 0);
@@ -500,5 +500,23 @@ void describe('runInNamespace and namespaceCommand', { skip: skipReason(self) },
     const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
     assert.equal(code, 125);
     assert.equal(stderr, 'afukit: [tree] the tree has no directory dev/cxl\n');
+  });
+
+  it('starts a program that is the caller’s own child, and says when it begins', async () => {
+    const script = 'echo $$; read line; cat /dev/cxl/*; exit 5';
+    const { child, ready: begins } = spawnInNamespace({ tree, program: 'sh', args: ['-c', script] });
+    await begins;
+    child.stdin.end('go\n');
+    const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
+    assert.deepEqual([stdout, code], [`${child.pid}\nfirst\n`, 5]);
+  });
+
+  it('tells why a program that is to be the caller’s child did not begin', async () => {
+    const { child, ready: begins } = spawnInNamespace({ tree: base, program: 'true', args: [] });
+    child.stdout.resume();
+    child.stderr.resume();
+    await assert.rejects(begins, { name: 'NamespaceError', code: 'tree' });
+    const { child: none } = spawnInNamespace({ tree, program: 'true', args: [] }, { cwd: '/no/such' });
+    assert.equal((await once(none, 'error'))[0].code, 'ENOENT');
   });
 });

@@ -8,12 +8,12 @@
  * device plugged in later does not appear in it. In an ordinary user's namespace set-user-ID programs gain nothing, and a
  * terminal made there may be named /dev/.afukit/pts/N, where only the original /dev/ptmx can make one.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessByStdio, type SpawnOptions } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { BUILD, ENTER, STARTED } from './namespace.sh.ts';
 
 export interface NamespacedProgram {
@@ -89,6 +89,34 @@ export async function runInNamespace(p: NamespacedProgram): Promise<number> {
   if (signal !== null) return 128 + constants.signals[signal];
   if (report.endsWith(STARTED)) return code ?? 0;
   throw await explained(p.tree, report, code);
+}
+
+/** A program that was started in its namespace, with piped standard streams. */
+export interface NamespacedChild {
+  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  /** Resolves when the namespace stands and the program begins. Rejects with {@link NamespaceError} when it did not get so far. */
+  readonly ready: Promise<void>;
+}
+
+/**
+ * Starts the program in its namespace and leaves it to the caller: the child becomes the program, with its pid, and the
+ * program's exit status is the child's. A command that cannot be spawned is the child's 'error', as with `spawn`.
+ */
+export function spawnInNamespace(
+  p: NamespacedProgram,
+  options: Pick<SpawnOptions, 'cwd' | 'detached'> = {},
+): NamespacedChild {
+  const { command, args, env } = commandFor(p, 3);
+  const child = spawn(command, args, { ...options, env, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+  return { child, ready: standing(p, child) };
+}
+
+async function standing(p: NamespacedProgram, child: ChildProcess): Promise<void> {
+  if (child.pid === undefined) return;
+  const ended = new Promise<number | null>(resolve => child.on('exit', resolve));
+  const report = reportOf(child);
+  await report.complete;
+  if (!report.text.endsWith(STARTED)) throw await explained(p.tree, report.text, await ended);
 }
 
 /** The command, whose set-up reports on descriptor `report`. */
@@ -168,19 +196,32 @@ function spawned(what: NamespaceCommand): Promise<Ending> {
     const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
     process.on('SIGTERM', forward).on('SIGHUP', forward).on('SIGINT', leave).on('SIGQUIT', leave);
 
-    let report = '';
-    const channel = child.stdio[3];
-    if (channel instanceof Readable) {
-      channel.setEncoding('utf8').on('data', (text: string) => (report += text));
-      channel.on('error', leave);
-      // a tool of a killed set-up may still hold the channel
-      child.on('exit', () => void setTimeout(() => channel.destroy(), 2000).unref());
-    }
+    const said = reportOf(child);
     child.on('close', (code, signal) => {
       process.off('SIGTERM', forward).off('SIGHUP', forward).off('SIGINT', leave).off('SIGQUIT', leave);
-      settle({ report, code, signal });
+      settle({ report: said.text, code, signal });
     });
   });
+}
+
+/** What comes on a child's descriptor 3. */
+class Report {
+  text = '';
+  /** Resolves when nothing more can come: the program begins, or the set-up ended. */
+  readonly complete: Promise<void>;
+
+  constructor(channel: Readable) {
+    this.complete = new Promise(resolve => channel.on('close', resolve));
+    channel.setEncoding('utf8').on('data', (text: string) => (this.text += text));
+    channel.on('error', leave);
+  }
+}
+
+function reportOf(child: ChildProcess): Report {
+  const channel = child.stdio[3] as Readable;
+  // a tool of a killed set-up may still hold the channel
+  child.on('exit', () => void setTimeout(() => channel.destroy(), 2000).unref());
+  return new Report(channel);
 }
 
 /** Left to the program. */
