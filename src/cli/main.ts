@@ -6,8 +6,10 @@ import { USER_ERROR_STATUS, UserError, type Verb } from './verb.ts';
 
 const config = { type: 'string', short: 'c' } as const;
 const json = { type: 'boolean' } as const;
+const mount = { type: 'string', short: 'm' } as const;
 const configHelp = `  -c, --config FILE   the cards to serve (default: afukit.config.ts, .mts, .js or .mjs here,
                       else one card with a ticker, afu0.0, and an echo, afu0.1)`;
+const mountHelp = `  -m, --mount DIR     where it is served (default: $AFUKIT_MOUNT, else the only afukit mount there is)`;
 
 const verbs: Readonly<Record<string, Verb>> = {
   demo: {
@@ -20,7 +22,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   serve: {
     summary: 'mount the device files and serve them until Ctrl-C or SIGTERM',
     usage: '[--config FILE] [--mount DIR] [--json] [--trace]',
-    options: { config, mount: { type: 'string', short: 'm' }, json, trace: { type: 'boolean' } },
+    options: { config, mount, json, trace: { type: 'boolean' } },
     help: `${configHelp}
   -m, --mount DIR     an empty directory to mount on (default: a new one under the temporary directory)
   --json              print one JSON object when ready instead of text
@@ -38,6 +40,39 @@ const verbs: Readonly<Record<string, Verb>> = {
 Only PROGRAM and what it starts see the devices. Its exit status is passed on (128 + N when signal N ended it),
 and everything is taken down when it ends.`,
     load: async () => (await import('./run.ts')).run,
+  },
+  ls: {
+    summary: 'list the cards, AFUs and contexts that are served',
+    usage: '[--mount DIR] [--json]',
+    options: { mount, json },
+    help: `${mountHelp}
+  --json              everything that is known of them, as one JSON document
+
+A context's name, such as afu0.0/3 (AFU and process element), is what afukit inject takes.`,
+    load: async () => (await import('./ls.ts')).ls,
+  },
+  inject: {
+    summary: 'make something happen to a card, an AFU or a context that is served',
+    usage: '[--mount DIR] COMMAND [ARGUMENT...]',
+    options: { mount },
+    takesRest: true,
+    help: async () => `${mountHelp}
+
+${(await import('./inject.ts')).commandHelp()}
+
+Numbers are decimal or 0x. The same lines can be written to debug/cxl/inject. Exit status: 1 when the server
+refuses, 2 when the command is none.`,
+    load: async () => (await import('./inject.ts')).inject,
+  },
+  watch: {
+    summary: 'print what happens on the cards that are served, until Ctrl-C',
+    usage: '[--mount DIR] [--json]',
+    options: { mount, json },
+    help: `${mountHelp}
+  --json              one JSON object per line, as debug/cxl/events has them
+
+On a terminal the last line shows how many events there are and how many in a second.`,
+    load: async () => (await import('./watch.ts')).watch,
   },
 };
 
@@ -71,7 +106,8 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   if (!verb) throw new UserError(`unknown verb "${name}"; there are ${Object.keys(verbs).join(', ')} (afukit --help)`);
   const { values, positionals } = parse(name, verb, args);
   if (values['help'] === true) {
-    process.stdout.write(`Usage: afukit ${name} ${verb.usage}\n\n${capitalised(verb.summary)}.\n\n${verb.help}\n`);
+    const help = typeof verb.help === 'string' ? verb.help : await verb.help();
+    process.stdout.write(`Usage: afukit ${name} ${verb.usage}\n\n${capitalised(verb.summary)}.\n\n${help}\n`);
     return 0;
   }
   const run = await verb.load();

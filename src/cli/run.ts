@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 
 import { NamespaceError, runInNamespace, withPreload } from '../launch/index.ts';
 import { loadConfig } from './config.ts';
+import { MOUNT_VARIABLE } from './served-mount.ts';
 import { EndSignals, startServing } from './serving.ts';
 import { UserError, type Arguments } from './verb.ts';
 
@@ -16,7 +17,9 @@ export async function run({ values, rest }: Arguments): Promise<number> {
   const serving = await startServing(undefined, adapters, { permissions, modules, onWarning });
   try {
     const plain = values['no-preload'] === true;
-    const env = plain ? process.env : await withPreload(program, serving.device, process.env, onWarning);
+    // What the program starts may want to inject: the mount itself is in its namespace too.
+    const own = { ...process.env, [MOUNT_VARIABLE]: serving.directory };
+    const env = plain ? own : await withPreload(program, serving.device, own, onWarning);
     if (signals.caught !== undefined) return 128 + constants.signals[signals.caught];
     signals.ignore();
     return await runInNamespace({ tree: serving.directory, program, args, env });

@@ -12,6 +12,7 @@ export async function serve({ values }: Arguments): Promise<number> {
   const serving = await startServing(values['mount'] as string | undefined, adapters, {
     permissions,
     modules,
+    log: line => process.stderr.write(`afukit: ${line}\n`),
     onWarning: message => process.stderr.write(`afukit: ${message}\n`),
     ...(values['trace'] === true ? { trace: (line: string) => process.stderr.write(`${line}\n`) } : {}),
   });

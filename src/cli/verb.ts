@@ -14,7 +14,7 @@ export interface Verb {
   readonly usage: string;
   /** Printed below the usage, one entry for each option. */
   readonly options: NonNullable<ParseArgsConfig['options']>;
-  readonly help: string;
+  readonly help: string | (() => Promise<string>);
   /** Whether anything but options may follow. */
   readonly takesRest?: boolean;
   /** The verb's code is loaded when it is called, so that help stays quick. Returns the exit status. */

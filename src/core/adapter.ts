@@ -139,6 +139,11 @@ export class Adapter {
     return this.#imageLoaded;
   }
 
+  /** AFU interrupts that no context has. */
+  get freeIrqs(): number {
+    return this.#freeIrqs;
+  }
+
   /** Hands a diagnostic to whoever listens. */
   report(diagnostic: Diagnostic): void {
     if (tracepoints.diagnostic.active) tracepoints.diagnostic.publish(diagnostic);
@@ -155,7 +160,7 @@ export class Adapter {
    * sleepers are woken at once and poll says POLLERR, since read is EIO.
    */
   loseLink(): void {
-    if (this.#link === 'up') this.#link = 'down';
+    if (this.linkUp) this.#setLink('down');
     this.#detachAll();
   }
 
@@ -170,7 +175,7 @@ export class Adapter {
 
   /** The card fails for good, as after too many EEH events: its device files vanish, open ones drain and then fail. */
   fail(): void {
-    this.#link = 'failed';
+    this.#setLink('failed');
     this.#detachAll();
   }
 
@@ -178,9 +183,15 @@ export class Adapter {
   probe(): void {
     if (this.#link === 'up') return;
     const wasGone = this.gone;
-    this.#link = 'up';
+    this.#setLink('up');
     if (wasGone) this.#appear();
     else for (const afu of this.afus) afu.activateBestMode();
+  }
+
+  #setLink(link: LinkState): void {
+    if (this.#link === link) return;
+    this.#link = link;
+    if (tracepoints.adapterLink.active) tracepoints.adapterLink.publish({ adapter: this, link });
   }
 
   /**

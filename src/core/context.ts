@@ -7,7 +7,7 @@ import { driverOpsForm, type DriverOps, type FetchDriverOps, type PollDriverOps 
 import type { DriverSource } from './driver-source.ts';
 import { CxlError } from './errors.ts';
 import { FetchSource } from './fetch-source.ts';
-import { PendingEvents, type ContextCounters } from './pending-events.ts';
+import { PendingEvents, type ContextCounters, type PendingKinds } from './pending-events.ts';
 import { PollSource } from './poll-source.ts';
 import { tracepoints } from './tracepoints.ts';
 import { AtomicSection } from './atomic-section.ts';
@@ -24,6 +24,8 @@ import { watchPromise } from './promises.ts';
  * C original: `enum cxl_context_status` (drivers/misc/cxl/cxl.h).
  */
 export type ContextStatus = 'OPENED' | 'STARTED' | 'CLOSED';
+
+const NOTHING_PENDING: PendingKinds = { driver: 0, interrupts: [], fault: false, error: false };
 
 /** What a context is started with: START_WORK's arguments after validation. */
 export interface Work {
@@ -65,8 +67,8 @@ export class Context {
   master: boolean;
   /** What it sees of the AFU's problem state area. */
   readonly window: ContextWindow;
-  /** The process that opened it; 0 where none did. */
-  readonly openedBy: number;
+  /** The process that opened it; 0 where none did. What a driver made gets it with its descriptor. */
+  openedBy: number;
   /** For whoever made the context; the core does not look at it. */
   priv: unknown = undefined;
 
@@ -132,6 +134,20 @@ export class Context {
 
   get counters(): Readonly<ContextCounters> {
     return this.#events.counters;
+  }
+
+  /**
+   * What can be read, by kind. Nothing is fetched for it; a driver with the pull form is asked, as poll asks it.
+   * @throws CxlError EDEADLK from within a driver's callback on this context
+   */
+  get pending(): PendingKinds {
+    if (this.#drained) return NOTHING_PENDING;
+    this.#lock('pending');
+    try {
+      return this.#events.kinds();
+    } finally {
+      this.#section.leave();
+    }
   }
 
   /** CLOSED, and somebody was told that nothing is left: read is EIO and poll POLLERR for ever. */

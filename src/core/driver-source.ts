@@ -51,6 +51,8 @@ export abstract class DriverSource {
 
   /** Whether `take` will give an event, as far as the driver can be believed. */
   abstract pending(): boolean;
+  /** How many events wait for a reader, as far as that can be told without fetching one. */
+  abstract waiting(): number;
   /** Writes the next whole event; returns its size, 0 when there is none, or {@link TOO_LARGE}. */
   abstract take(bytes: Uint8Array, offset: number, room: number): number;
   /** What was taken has reached its reader. */

@@ -43,6 +43,12 @@ export class FetchSource extends DriverSource {
     }
   }
 
+  override waiting(): number {
+    let fetched = 0;
+    for (let i = this.#next; i < this.#end; i++) if (this.#results[i] === UNDECIDED) fetched++;
+    return fetched + this.#announced;
+  }
+
   override take(bytes: Uint8Array, offset: number, room: number): number {
     if (!this.pending()) return 0;
     const entry = this.#deliverable();

@@ -83,6 +83,26 @@ export class GenericEvents {
     return true;
   }
 
+  get fault(): boolean {
+    return this.#fault;
+  }
+
+  get error(): boolean {
+    return this.#error;
+  }
+
+  /** The numbers of the interrupts that are pending, lowest first. */
+  interrupts(): number[] {
+    const pending: number[] = [];
+    if (this.#pendingInterrupts === 0) return pending;
+    for (const [word, bits] of this.#interrupts.entries()) {
+      for (let left = bits; left !== 0; left &= left - 1) {
+        pending.push((word << 5) + 32 - Math.clz32(left & -left));
+      }
+    }
+    return pending;
+  }
+
   /** The event that is read next among these: lowest interrupt, then the fault, then the error. */
   next(): Token {
     if (this.#pendingInterrupts !== 0) return this.#lowestInterrupt();

@@ -15,7 +15,7 @@ export { withCardNumbers } from './card-numbers.ts';
 export { Context, type ContextStatus, type OpenOptions, type Work } from './context.ts';
 export { ContextWindow } from './context-window.ts';
 export type { ProblemState, Window, WindowMemory } from './problem-state.ts';
-export type { ContextCounters } from './pending-events.ts';
+export type { ContextCounters, PendingKinds } from './pending-events.ts';
 export { diagnose, diagnosticLog, diagnosticText, type Diagnostic, type DiagnosticSink } from './diagnostics.ts';
 export type { AccessFailure, MemoryPiece, ProgramMemory } from './program-memory.ts';
 export { isThenable, watchPromise } from './promises.ts';
@@ -36,6 +36,7 @@ export { CxlError } from './errors.ts';
 export {
   connectTracepoints,
   tracepoints,
+  type AdapterMessage,
   type ContextMessage,
   type EventKind,
   type EventMessage,

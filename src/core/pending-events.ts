@@ -21,6 +21,19 @@ export interface ContextCounters {
   dropped: number;
 }
 
+/** What a context's readers have not got yet, by kind. */
+export interface PendingKinds {
+  /**
+   * Driver events: those in the core's hands and those that the driver announced. In the pull form only the driver knows
+   * how many it has, and any number of them counts as 1.
+   */
+  readonly driver: number;
+  /** Numbers of AFU interrupts, lowest first. */
+  readonly interrupts: readonly number[];
+  readonly fault: boolean;
+  readonly error: boolean;
+}
+
 /**
  * What is pending on a context: its AFU's events and its driver's, in one order, and those among them that are in a
  * reader's hands. Whoever calls holds the context's lock.
@@ -49,6 +62,13 @@ export class PendingEvents {
   /** The only place that decides whether something is pending (M5). C original: `ctx_event_pending`. */
   get pending(): boolean {
     return this.#kept.length > 0 || this.#generic.pending || (this.source !== null && this.source.pending());
+  }
+
+  /** What is pending, without fetching anything. */
+  kinds(): PendingKinds {
+    const { fault, error } = this.#generic;
+    const driver = this.#orphans.length + (this.source?.waiting() ?? 0);
+    return { driver, interrupts: this.#generic.interrupts(), fault, error };
   }
 
   /** Makes room for the interrupts 1 to `count`, none of them pending. */

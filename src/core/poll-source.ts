@@ -36,6 +36,10 @@ export class PollSource extends DriverSource {
     return false;
   }
 
+  override waiting(): number {
+    return this.#kept.length || Number(this.pending());
+  }
+
   override take(bytes: Uint8Array, offset: number, room: number): number {
     const size = this.#kept.length > 0 ? this.#takeKept(bytes, offset, room) : this.#takeNew(bytes, offset, room);
     if (size > 0) {

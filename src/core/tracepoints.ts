@@ -1,3 +1,4 @@
+import type { Adapter, LinkState } from './adapter.ts';
 import type { Context } from './context.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import type { DriverModule } from './driver-module.ts';
@@ -43,6 +44,11 @@ export interface EventMessage extends ContextMessage {
   readonly irq?: number | undefined;
 }
 
+export interface AdapterMessage {
+  readonly adapter: Adapter;
+  readonly link: LinkState;
+}
+
 export interface ModuleMessage extends ContextMessage {
   readonly module: DriverModule;
 }
@@ -67,6 +73,8 @@ export const tracepoints: {
   readonly copyFailed: Tracepoint<EventMessage & { readonly kept: boolean }>;
   readonly moduleGet: Tracepoint<ModuleMessage>;
   readonly modulePut: Tracepoint<ModuleMessage>;
+  /** The link to a card went or came back. */
+  readonly adapterLink: Tracepoint<AdapterMessage>;
   readonly diagnostic: Tracepoint<Diagnostic>;
 } = {
   contextOpen: new Tracepoint('afukit:context:open'),
@@ -80,6 +88,7 @@ export const tracepoints: {
   copyFailed: new Tracepoint('afukit:event:copy-failed'),
   moduleGet: new Tracepoint('afukit:module:get'),
   modulePut: new Tracepoint('afukit:module:put'),
+  adapterLink: new Tracepoint('afukit:adapter:link'),
   diagnostic: new Tracepoint('afukit:diagnostic'),
 };
 

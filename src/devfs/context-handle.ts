@@ -1,9 +1,10 @@
 import { AFUKIT_MMIO_OFFSET, Errno, O_NONBLOCK } from '../abi/index.ts';
 import { CxlError, Waiter, type Context } from '../core/index.ts';
 import { takeForRead } from '../file/index.ts';
-import type { Backing, IoctlRequest, OpenFile, Poller, ReadRequest, WriteRequest } from '../fuse/index.ts';
+import type { Backing, IoctlRequest, OpenFile, Poller, ReadRequest, Request, WriteRequest } from '../fuse/index.ts';
 import type { DeviceFiles } from './device-files.ts';
 import type { MappedWindow } from './mapped-window.ts';
+import { processOf } from './process.ts';
 import { ProcessMemory } from './process-memory.ts';
 import { writeToCaller } from './vm-transfer.ts';
 
@@ -11,7 +12,10 @@ import { writeToCaller } from './vm-transfer.ts';
  * The kernel asks for a longer read(2) in pieces of more than this, and for the next only when a piece was filled: which
  * would sleep with events in hand.
  */
-const MOST_BYTES = 65_536;
+export const MOST_BYTES = 65_536;
+
+/** What becomes of one call: it is looked at so many milliseconds late, or never, and its caller sleeps. */
+export type NextReply = { readonly delayMs: number } | 'drop';
 
 /** One open device file: what the kernel asks through FUSE, put to the context behind it. */
 export class ContextHandle implements OpenFile {
@@ -19,6 +23,8 @@ export class ContextHandle implements OpenFile {
   readonly #files: DeviceFiles;
   readonly #pollWaiter: PollWaiter;
   readonly #window: MappedWindow | undefined;
+  /** Injected for the next read or ioctl that begins, which takes it away. */
+  nextReply: NextReply | undefined;
 
   /** @param window its memory, where the AFU has a problem state area */
   constructor(context: Context, files: DeviceFiles, poller: Poller, window: MappedWindow | undefined) {
@@ -33,11 +39,13 @@ export class ContextHandle implements OpenFile {
     return this.#window;
   }
 
-  read(request: ReadRequest): void {
-    if (request.offset >= AFUKIT_MMIO_OFFSET) {
-      this.#load(request);
-      return;
-    }
+  read(request: ReadRequest): void | Promise<void> {
+    if (request.offset >= AFUKIT_MMIO_OFFSET) return this.#load(request);
+    if (this.nextReply === undefined) return this.#read(request);
+    return this.#held(request).then(() => this.#read(request));
+  }
+
+  #read(request: ReadRequest): void {
     if (this.#tryRead(request)) return;
     if ((request.flags & O_NONBLOCK) !== 0) {
       request.fail(Errno.EAGAIN);
@@ -73,13 +81,22 @@ export class ContextHandle implements OpenFile {
     return this.#context.poll();
   }
 
-  ioctl(request: IoctlRequest): void {
-    const { command, outputSize, input, pid } = request;
+  ioctl(request: IoctlRequest): void | Promise<void> {
+    const { input, outputSize } = request;
     // Enough for whichever is longer, and never the session's own buffer.
     const argument = new Uint8Array(Math.max(input.length, outputSize));
     argument.set(input);
+    if (this.nextReply === undefined) return this.#ioctl(request, argument);
+    return this.#held(request).then(() => this.#ioctl(request, argument));
+  }
+
+  #ioctl(request: IoctlRequest, argument: Uint8Array): void {
+    const { command, outputSize, pid } = request;
     this.#files.ioctls.call(this.#context, command, argument, {
-      pid,
+      // Asked by few commands only, and it costs a system call.
+      get pid() {
+        return processOf(pid);
+      },
       memory: () => ProcessMemory.of(pid),
       copyBack: bytes => writeToCaller(pid, request.argument, bytes),
     });
@@ -89,6 +106,16 @@ export class ContextHandle implements OpenFile {
   release(): void {
     this.#pollWaiter.leave();
     this.#files.lingering.release(this.#context, this.#window);
+  }
+
+  /** Resolves when the call may be looked at. Whoever is interrupted or killed before has asked nothing (C4). */
+  #held(request: Request): Promise<void> {
+    const reply = this.nextReply;
+    this.nextReply = undefined;
+    return new Promise(resolve => {
+      const timer = typeof reply === 'object' ? setTimeout(resolve, reply.delayMs) : undefined;
+      request.park(() => clearTimeout(timer));
+    });
   }
 
   /** Answers with an event or an error; false when there is neither yet. An event that did not arrive stays (C4). */

@@ -12,8 +12,14 @@ import type { Attributes, FileNode, OpenFile, OpenRequest } from '../fuse/index.
 import { ContextHandle } from './context-handle.ts';
 import type { DeviceFiles } from './device-files.ts';
 import { deviceInode, minorOf, views, viewsOf, type View } from './numbers.ts';
+import { processOf } from './process.ts';
 
-const handedOut = new WeakSet<Context>();
+const handedOut = new WeakMap<Context, ContextHandle>();
+
+/** The open file of a context; undefined when it was opened in process. */
+export function handleOf(context: Context): ContextHandle | undefined {
+  return handedOut.get(context);
+}
 
 /** A device file: each open is a context. */
 export class DeviceNode implements FileNode {
@@ -42,13 +48,16 @@ export class DeviceNode implements FileNode {
   }
 
   open(request: OpenRequest): OpenFile {
-    const context = this.#context(request);
+    const opener = { pid: processOf(request.pid), flags: request.flags };
+    const context = this.#context(opener);
     // As cxl_get_fd says: one descriptor for one context, or the first close would take it from the second.
     if (handedOut.has(context)) throw new CxlError('EEXIST', 'open', `${context.name} has a descriptor already`);
-    handedOut.add(context);
     const window = this.#files.window(context.afu);
     if (window) context.window.use(window);
-    return new ContextHandle(context, this.#files, request.poller, window);
+    const handle = new ContextHandle(context, this.#files, request.poller, window);
+    handedOut.set(context, handle);
+    context.openedBy = opener.pid;
+    return handle;
   }
 }
 

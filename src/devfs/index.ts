@@ -1,3 +1,17 @@
+export { columns } from './columns.ts';
+export {
+  commands,
+  LONGEST_WRITE,
+  parseCommand,
+  usageOf,
+  type AdapterState,
+  type AfuState,
+  type Command,
+  type ContextState,
+  type Report,
+  type ReportedEvent,
+  type State,
+} from './debug/index.ts';
 export { nodesOf } from './device-node.ts';
 export { Modules, type DriverLoader } from './modules.ts';
 export { sectionDebug } from './section-debug.ts';

@@ -7,6 +7,7 @@ import {
   type DriverModule,
 } from '../core/index.ts';
 import { ModuleTable } from '../driver/index.ts';
+import { columns } from './columns.ts';
 
 /** Loads a driver's code anew from its file. */
 export type DriverLoader = (file: string) => Promise<AfuDriver>;
@@ -68,17 +69,7 @@ export class Modules {
       module.holders.map(({ name }) => name.replaceAll(' ', '')).join(',') || '-',
       this.#files.get(module) ?? '-',
     ]);
-    const all = [['Module', 'Gen', 'State', 'Refs', 'Bound to', 'Used by', 'File'], ...rows];
-    const widths = all[0]!.map((_, column) => Math.max(...all.map(row => row[column]!.length)));
-    return all
-      .map(
-        row =>
-          `${row
-            .map((cell, column) => cell.padEnd(widths[column]!))
-            .join('  ')
-            .trimEnd()}\n`,
-      )
-      .join('');
+    return columns([['Module', 'Gen', 'State', 'Refs', 'Bound to', 'Used by', 'File'], ...rows]);
   }
 
   /** @throws CxlError EINVAL for anything but the three commands; ENOENT; EBUSY */

@@ -10,6 +10,8 @@ export interface ServeOptions extends MountOptions {
   readonly permissions?: Partial<DevicePermissions> | undefined;
   /** The driver modules, for `debug/cxl/modules`; default: it is not there. */
   readonly modules?: Modules | undefined;
+  /** Told what was injected, and why something was refused, one line each; default: nobody is. */
+  readonly log?: ((line: string) => void) | undefined;
 }
 
 /**
@@ -22,10 +24,10 @@ export async function serveDevices(
   adapters: readonly Adapter[],
   options: ServeOptions = {},
 ): Promise<Mount> {
-  const { permissions, modules, ...mountOptions } = options;
+  const { permissions, modules, log, ...mountOptions } = options;
   connectTracepoints(channel);
   const files = new DeviceFiles(permissions);
-  const mounted = await mount(directory, deviceTree(adapters, files, modules), mountOptions);
+  const mounted = await mount(directory, deviceTree(adapters, files, modules, log), mountOptions);
   void mounted.closed.then(() => files.lingering.releaseAll());
   return mounted;
 }

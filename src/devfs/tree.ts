@@ -1,6 +1,8 @@
-import type { Adapter, ControlFile } from '../core/index.ts';
-import { directory, textFile, type Attributes, type DirectoryNode, type FileNode, type Node } from '../fuse/index.ts';
+import type { Adapter } from '../core/index.ts';
+import { directory, type Attributes, type DirectoryNode, type Node } from '../fuse/index.ts';
 import { CardNode } from './card-node.ts';
+import { controlNode } from './control-node.ts';
+import { debugFiles } from './debug/index.ts';
 import type { DeviceFiles } from './device-files.ts';
 import { controlsOf, driverNode, nodesOf, viewNode } from './device-node.ts';
 import { liveDirectory, type LiveEntries } from './live-directory.ts';
@@ -8,12 +10,20 @@ import type { Modules } from './modules.ts';
 import { viewsOf } from './numbers.ts';
 import { classDirectory } from './sysfs/class.ts';
 
-/** The tree that is mounted: `dev`, `sys/class/cxl` and `debug/cxl` of these adapters. */
-export function deviceTree(adapters: readonly Adapter[], files: DeviceFiles, modules?: Modules): DirectoryNode {
+/**
+ * The tree that is mounted: `dev`, `sys/class/cxl` and `debug/cxl` of these adapters.
+ * @param log told what was injected through the tree, and why something was refused
+ */
+export function deviceTree(
+  adapters: readonly Adapter[],
+  files: DeviceFiles,
+  modules?: Modules,
+  log: (line: string) => void = () => {},
+): DirectoryNode {
   return directory({
     dev: deviceDirectory(adapters, files),
     sys: directory({ class: directory({ cxl: classDirectory(adapters) }) }),
-    debug: directory({ cxl: debugDirectory(adapters, files.owner, modules) }),
+    debug: directory({ cxl: debugDirectory(adapters, files.owner, modules, log) }),
   });
 }
 
@@ -48,8 +58,13 @@ function deviceDirectory(adapters: readonly Adapter[], files: DeviceFiles): Dire
 type Owner = Pick<Attributes, 'uid' | 'gid'>;
 
 /** `debug/cxl`: the control files of the modules and of each AFU's driver. */
-function debugDirectory(adapters: readonly Adapter[], owner: Owner, modules: Modules | undefined): Node {
-  const entries: Record<string, Node> = {};
+function debugDirectory(
+  adapters: readonly Adapter[],
+  owner: Owner,
+  modules: Modules | undefined,
+  log: (line: string) => void,
+): Node {
+  const entries: Record<string, Node> = debugFiles(adapters, owner, log);
   if (modules) entries['modules'] = controlNode(() => modules.controlFile, owner);
   for (const afu of adapters.flatMap(adapter => adapter.afus)) {
     entries[afu.name] = liveDirectory(() =>
@@ -62,23 +77,4 @@ function debugDirectory(adapters: readonly Adapter[], owner: Owner, modules: Mod
     );
   }
   return directory(entries);
-}
-
-/** A control file, for its owner alone; it is looked up at each call, for its driver may have been unloaded or reloaded. */
-function controlNode(file: () => ControlFile | undefined, owner: Owner): FileNode {
-  return textFile(
-    () => {
-      const control = file();
-      return (
-        control && {
-          ...(control.read && { read: () => control.read!() }),
-          ...(control.write && { write: (_: string, bytes: Uint8Array) => control.write!(bytes) }),
-        }
-      );
-    },
-    () => {
-      const control = file();
-      return { ...owner, mode: (control?.read ? 0o400 : 0) | (control?.write ? 0o200 : 0), size: 0 };
-    },
-  );
 }

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 export interface MountLine {
   /** Minor of the device number: for FUSE the N of /sys/fs/fuse/connections/N. */
   readonly minor: number;
+  /** What of the file system is mounted there: '/', or a directory in it for a bind mount. */
+  readonly root: string;
   readonly directory: string;
   /** 'fuse.afukit'. */
   readonly type: string;
@@ -24,12 +26,18 @@ export function parseMountinfo(text: string): MountLine[] {
   for (const line of text.split('\n')) {
     const fields = line.split(' ');
     const dash = fields.indexOf('-', 6);
-    const [, , device, , directory] = fields;
+    const [, , device, root, directory] = fields;
     const type = fields[dash + 1];
     const source = fields[dash + 2];
-    if (dash < 0 || !device || !directory || !type || source === undefined) continue;
+    if (dash < 0 || !device || !root || !directory || !type || source === undefined) continue;
     const minor = Number(device.slice(device.indexOf(':') + 1));
-    mounts.push({ minor, directory: decode(directory), type: decode(type), source: decode(source) });
+    mounts.push({
+      minor,
+      root: decode(root),
+      directory: decode(directory),
+      type: decode(type),
+      source: decode(source),
+    });
   }
   return mounts;
 }

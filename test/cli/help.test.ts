@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
+import { commands, usageOf } from '../../src/devfs/index.ts';
 import { afukit, packageRoot, place, refused } from '../support/cli.ts';
 
-const verbs = ['demo', 'serve', 'run'];
+const verbs = ['demo', 'serve', 'run', 'ls', 'inject', 'watch'];
 
 describe('the command line', { concurrency: 2 }, () => {
   for (const asked of ['--help', 'help']) {
@@ -27,6 +28,9 @@ describe('the command line', { concurrency: 2 }, () => {
     demo: ['--json'],
     serve: ['--config', '--mount', '--json', '--trace'],
     run: ['--config', '--no-preload', '-- PROGRAM'],
+    ls: ['--mount', 'AFUKIT_MOUNT', '--json'],
+    inject: ['--mount', 'AFUKIT_MOUNT', ...new Set(commands.map(usageOf))],
+    watch: ['--mount', 'AFUKIT_MOUNT', '--json'],
   };
   for (const verb of verbs) {
     it(`afukit ${verb} --help names all of its options`, async t => {
@@ -44,7 +48,7 @@ describe('the command line', { concurrency: 2 }, () => {
   });
 
   const mistakes: readonly [args: readonly string[], said: RegExp][] = [
-    [['nonsense'], /"nonsense".*demo, serve, run/],
+    [['nonsense'], /"nonsense".*demo, serve, run, ls, inject, watch/],
     [['--nonsense'], /"--nonsense"/],
     [['serve', '--nonsense'], /--nonsense.*afukit serve --help/],
     [['serve', 'extra'], /extra/],
@@ -54,6 +58,9 @@ describe('the command line', { concurrency: 2 }, () => {
     [['run'], /which program/],
     [['run', '--'], /which program/],
     [['run', '--nonsense', '--', 'true'], /--nonsense/],
+    [['ls', 'afu0.0'], /afu0\.0/],
+    [['watch', '--nonsense'], /--nonsense/],
+    [['inject', '--nonsense'], /--nonsense/],
   ];
   for (const [args, said] of mistakes) {
     it(`afukit ${args.join(' ')}: one line, status 2`, async t => {

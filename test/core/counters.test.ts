@@ -20,6 +20,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constantFrom('replace' as const, 'detach' as const, 'null' as const, 'releaseInside' as const) }),
 );
 
+const order = ['irq 1', 'irq 2', 'irq 3', 'fault', 'error'];
+const inReadOrder = (a: string, b: string): number => order.indexOf(a) - order.indexOf(b);
+
 describe('point 7: raised = coalesced + delivered + dropped + pending, at any time', () => {
   for (const [name, form] of [
     ['fetch', FetchDriver],
@@ -102,6 +105,11 @@ describe('point 7: raised = coalesced + delivered + dropped + pending, at any ti
                 counters.raised,
                 counters.coalesced + counters.delivered + counters.dropped + generic.size + heldNow(),
               );
+              const { interrupts, fault, error } = context.pending;
+              const unread = interrupts.map(irq => `irq ${irq}`);
+              if (fault) unread.push('fault');
+              if (error) unread.push('error');
+              assert.deepEqual(unread, [...generic].toSorted(inReadOrder), 'what is pending, by kind');
             }
             if (!ended) context.release();
             const { raised, coalesced, delivered: all, dropped: lost } = context.counters;

@@ -16,6 +16,7 @@ const names = [
   'afukit:event:copy-failed',
   'afukit:module:get',
   'afukit:module:put',
+  'afukit:adapter:link',
   'afukit:diagnostic',
 ];
 
@@ -132,6 +133,14 @@ describe('point 7: tracepoints', () => {
     context.poll();
     const [, message] = recorder.messages.find(([name]) => name === 'afukit:diagnostic')!;
     assert.equal(message, diagnostics[0]);
+  });
+
+  it('a card’s link, each time that it changes', () => {
+    const { adapter } = rig();
+    for (const change of ['loseLink', 'loseLink', 'restoreLink', 'fail', 'fail', 'probe', 'probe'] as const)
+      adapter[change]();
+    const links = recorder.of('afukit:adapter:link').map(message => (message as { link: string }).link);
+    assert.deepEqual(links, ['down', 'up', 'failed', 'up']);
   });
 
   it('make no message while nobody listens: publish is not called at all', () => {

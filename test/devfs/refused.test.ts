@@ -70,7 +70,7 @@ function bench(eventsPerRead: number, open?: (context: Context) => void): Bench 
   const handle = new ContextHandle(context, new DeviceFiles(), { notify: () => false }, undefined);
   const read = (taken: boolean): FakeRead => {
     const request = new FakeRead(taken);
-    handle.read(request);
+    void handle.read(request);
     return request;
   };
   return { context, element: element!, read };

@@ -114,14 +114,14 @@ test('FuseError looks like a system error of Node', () => {
 test('mountinfo: escapes, optional fields and odd lines', () => {
   const text = [
     '42 27 0:39 / /tmp/a\\040b\\134c\\011ü rw,relatime - fuse.afukit afu\\040kit rw,user_id=0',
-    '43 27 0:40 / /tmp/x rw shared:1 master:2 - fuse.afukit  rw',
+    '43 27 0:40 /dev/cxl /tmp/x rw shared:1 master:2 - fuse.afukit  rw',
     '44 27 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw',
     'nonsense',
     '',
   ].join('\n');
   assert.deepEqual(parseMountinfo(text), [
-    { minor: 39, directory: '/tmp/a b\\c\tü', type: 'fuse.afukit', source: 'afu kit' },
-    { minor: 40, directory: '/tmp/x', type: 'fuse.afukit', source: '' },
-    { minor: 1, directory: '/', type: 'ext4', source: '/dev/vda' },
+    { minor: 39, root: '/', directory: '/tmp/a b\\c\tü', type: 'fuse.afukit', source: 'afu kit' },
+    { minor: 40, root: '/dev/cxl', directory: '/tmp/x', type: 'fuse.afukit', source: '' },
+    { minor: 1, root: '/', directory: '/', type: 'ext4', source: '/dev/vda' },
   ]);
 });

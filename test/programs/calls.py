@@ -1,6 +1,6 @@
 """One system call on a device file for each line of stdin, with pointers and sizes as bad as the test wants them.
 
-    python3 calls.py FILE [nonblock]
+    python3 calls.py FILE [nonblock] [readonly]
 
 Says `open 0` or `open -1 ERRNO`, and then, for each line:
 
@@ -78,7 +78,8 @@ def answer(fd, call, *words):
 def main(path, *flags):
     signal.alarm(20)  # nothing hangs for ever
     try:
-        fd = os.open(path, os.O_RDWR | (os.O_NONBLOCK if "nonblock" in flags else 0))
+        access = os.O_RDONLY if "readonly" in flags else os.O_RDWR
+        fd = os.open(path, access | (os.O_NONBLOCK if "nonblock" in flags else 0))
     except OSError as error:
         print("open -1", errno.errorcode[error.errno], flush=True)
         return

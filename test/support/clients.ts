@@ -67,6 +67,11 @@ export function runPython(t: TestContext, device: string, scenario: string, ...m
   return start(t, python(), ['-B', join(programs, 'client.py'), device, scenario, ...more]);
 }
 
+/** A test's own few lines of Python. */
+export function runScript(t: TestContext, script: string, ...args: readonly string[]): Program {
+  return start(t, python(), ['-B', '-c', script, ...args]);
+}
+
 /** test/programs/calls.py: one system call for each line that is asked of it. */
 export class Calls {
   readonly program: Program;

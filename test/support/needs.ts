@@ -45,6 +45,11 @@ export function noPython(): Skip {
   return works('python3', ['--version']) ? false : missing('no python3');
 }
 
+/** No terminal can be made here. */
+export function noScript(): Skip {
+  return works('script', ['--version']) ? false : missing('no script(1) of util-linux');
+}
+
 /** Nobody here can become another user, or make a mount namespace of his own. */
 export function notRoot(): Skip {
   if (!isRoot || !hasSysAdmin()) return missing('only root may do this');
