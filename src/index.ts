@@ -6,7 +6,20 @@
 export * from './abi/index.ts';
 export * from './core/index.ts';
 export { CxlFile, openAfu, type StartWorkOptions, type WaitOptions } from './file/index.ts';
-export { afuOptions, defineAfu, echo, ticker, type AfuDefinition, type AfuModel } from './afu/index.ts';
+export {
+  afuOptions,
+  defineAfu,
+  defineModel,
+  echo,
+  localMemory,
+  memcpy,
+  nullModel,
+  registerModel,
+  ticker,
+  type AfuDefinition,
+  type AfuModel,
+  type ProcessElement,
+} from './afu/index.ts';
 export {
   defineConfig,
   type AdapterConfig,

@@ -1,9 +1,7 @@
-import { CxlPslDsisr, hostOrder } from '../abi/index.ts';
+import { CxlPslDsisr } from '../abi/index.ts';
 import { CxlError, type AccessFailure, type MemoryPiece, type ProgramMemory } from '../core/index.ts';
 
 const { CXL_PSL_DSISR_An_DM, CXL_PSL_DSISR_An_M, CXL_PSL_DSISR_An_P, CXL_PSL_DSISR_An_S } = CxlPslDsisr;
-
-const hostIsLittle = hostOrder === 'little';
 
 /** An access to an effective address that cannot be made. The program has been told: a data storage event is pending. */
 export class AddressError extends Error {
@@ -32,12 +30,19 @@ interface Owner {
   fault(address: bigint, dsisr: bigint): void;
   /** The model did what it must not; said once. */
   misused(what: string): void;
+  /** The error for an access after detach, which is said once. */
+  notAttached(what: string): CxlError;
 }
+
+const BYTES_IN_ALL = 2n ** 64n;
 
 /**
  * The memory of the program that started the work, as the accelerator sees it: by the program's own addresses, within its
  * own page protections. Every access is made at once. One that cannot be made raises a data storage event on the context
  * and throws an {@link AddressError}; what came before the bad byte has been transferred.
+ *
+ * An address is cut to 64 bits. After the last address, 2^64 - 1, there is none: an access that goes on there is bad at 0.
+ * After detach every access is a CxlError EIO, and reported as the model's misuse.
  */
 export class EffectiveMemory {
   readonly #owner: Owner;
@@ -49,7 +54,7 @@ export class EffectiveMemory {
     this.#memory = memory;
   }
 
-  /** A copy of `length` bytes from `address`. @throws AddressError */
+  /** A copy of `length` bytes from `address`. @throws AddressError; RangeError for a length that no array can have */
   read(address: bigint, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     this.readv([{ address, bytes }]);
@@ -80,35 +85,40 @@ export class EffectiveMemory {
    * Replaces the word at `address` by `desired` if it is `expected`, atomically towards the program, and returns what it
    * was; in the host's byte order.
    * @param width 4 or 8 bytes, of which `address` is a multiple
-   * @throws AddressError; CxlError EOPNOTSUPP when the program has not mapped that memory shared; EINVAL
+   * @param expected and `desired` are cut to that width
+   * @throws AddressError; CxlError EOPNOTSUPP when the program has not mapped that memory shared; EINVAL when `address` is
+   * no multiple of `width`
    */
   compareExchange(address: bigint, width: 4 | 8, expected: bigint, desired: bigint): bigint {
-    if (address % BigInt(width) !== 0n) throw new CxlError('EINVAL', 'compareExchange', `0x${address.toString(16)}`);
     const memory = this.#attached();
-    const reason = memory ? memory.failure(address, true) : 'gone';
-    if (!memory || reason) throw this.#fault(address, true, reason ?? 'gone');
-    const was = memory.compareExchange(address, width, expected, desired);
+    const at = BigInt.asUintN(64, address);
+    const where = `0x${at.toString(16)}`;
+    if (at % BigInt(width) !== 0n) throw new CxlError('EINVAL', 'compareExchange', `${where}: ${width} bytes`);
+    const reason = memory ? memory.failure(at, true) : 'gone';
+    if (!memory || reason) throw this.#fault(at, true, reason ?? 'gone');
+    const bits = width * 8;
+    const was = memory.compareExchange(at, width, BigInt.asUintN(bits, expected), BigInt.asUintN(bits, desired));
     if (was !== undefined) return was;
-    throw new CxlError('EOPNOTSUPP', 'compareExchange', `0x${address.toString(16)} is not in memory mapped shared`);
+    throw new CxlError('EOPNOTSUPP', 'compareExchange', `${where} is not in memory mapped shared`);
   }
 
   #transfer(pieces: readonly MemoryPiece[], store: boolean): void {
     const memory = this.#attached();
-    let left = memory ? (store ? memory.write(pieces) : memory.read(pieces)) : 0;
+    const possible = withinAddresses(pieces);
+    let left = memory ? (store ? memory.write(possible) : memory.read(possible)) : 0;
     for (const { address, bytes } of pieces) {
       if (left >= bytes.length) {
         left -= bytes.length;
         continue;
       }
       const bad = BigInt.asUintN(64, address + BigInt(left));
-      throw this.#fault(bad, store, memory?.failure(bad, store) ?? (memory ? 'unmapped' : 'gone'));
+      throw this.#fault(bad, store, memory ? (memory.failure(bad, store) ?? 'unmapped') : 'gone');
     }
   }
 
   #attached(): ProgramMemory | undefined {
     if (this.#owner.attached) return this.#memory;
-    this.#owner.misused('touched memory after detach');
-    throw new CxlError('EIO', 'memory', 'the process element is not attached');
+    throw this.#owner.notAttached('touched memory after detach');
   }
 
   #fault(address: bigint, store: boolean, reason: AccessFailure): AddressError {
@@ -120,8 +130,29 @@ export class EffectiveMemory {
   }
 }
 
+function isBeyond({ address, bytes }: MemoryPiece): boolean {
+  return address < 0n || address + BigInt(bytes.length) > BYTES_IN_ALL;
+}
+
+/** The pieces as a program's memory takes them: up to where the last address is passed. */
+function withinAddresses(pieces: readonly MemoryPiece[]): readonly MemoryPiece[] {
+  if (!pieces.some(isBeyond)) return pieces;
+  const possible: MemoryPiece[] = [];
+  for (const { address, bytes } of pieces) {
+    const at = BigInt.asUintN(64, address);
+    const room = BYTES_IN_ALL - at;
+    if (BigInt(bytes.length) > room) return [...possible, { address: at, bytes: bytes.subarray(0, Number(room)) }];
+    possible.push({ address: at, bytes });
+  }
+  return possible;
+}
+
 /**
- * A typed array as a program's memory, for work that is started inside this process.
+ * A typed array as a program's memory, for work that is started inside this process. Nothing of it is let go of when the
+ * work is over, so it can be used again.
+ *
+ * `compareExchange` needs an array that lies as its addresses do: a word at a multiple of its width in both. It is atomic
+ * towards other threads if the array is over a SharedArrayBuffer.
  * @param base the effective address of its first byte
  */
 export function localMemory(bytes: Uint8Array, base: bigint): ProgramMemory {
@@ -143,13 +174,13 @@ export function localMemory(bytes: Uint8Array, base: bigint): ProgramMemory {
     write: pieces => copy(pieces, (piece, ours) => ours.set(piece)),
     failure: address => (address >= base && address < end ? undefined : 'unmapped'),
     compareExchange(address, width, expected, desired) {
-      if (address < base || address + BigInt(width) > end) return undefined;
-      const view = new DataView(bytes.buffer, bytes.byteOffset + Number(address - base), width);
-      const word = width === 8 ? view.getBigUint64(0, hostIsLittle) : BigInt(view.getUint32(0, hostIsLittle));
-      if (word !== expected) return word;
-      if (width === 8) view.setBigUint64(0, desired, hostIsLittle);
-      else view.setUint32(0, Number(desired), hostIsLittle);
-      return word;
+      const at = bytes.byteOffset + Number(address - base);
+      if (address < base || address + BigInt(width) > end || at % width !== 0) return undefined;
+      if (width === 4) {
+        const words = new Uint32Array(bytes.buffer, at, 1);
+        return BigInt(Atomics.compareExchange(words, 0, Number(expected), Number(desired)));
+      }
+      return Atomics.compareExchange(new BigUint64Array(bytes.buffer, at, 1), 0, expected, desired);
     },
     close() {},
   };

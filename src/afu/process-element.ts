@@ -2,6 +2,12 @@ import { CxlError, diagnose, type Context } from '../core/index.ts';
 import { AddressError, EffectiveMemory } from './memory.ts';
 import { RegisterFile, type Registers } from './registers.ts';
 
+/** Of one process element; a model that is wrong for ever does not fill the log. */
+const MOST_MISUSES = 16;
+
+/** Errors that were reported when they were made. */
+const told = new WeakSet<Error>();
+
 /** What a model does for one context from START_WORK until detach: it works on a process element's behalf. */
 export class ProcessElement<R extends Registers = Registers> {
   /** The memory of the program that started the work, by its own addresses. */
@@ -10,16 +16,17 @@ export class ProcessElement<R extends Registers = Registers> {
   readonly registers: RegisterFile<keyof R & string>;
   readonly #context: Context;
   readonly #model: string;
-  readonly #misuses = new Set<string>();
+  /** What was said of it. */
+  #misuses: Set<string> | undefined;
   #abort: AbortController | undefined;
   #attached = true;
 
-  /** @internal */
-  constructor(context: Context, model: string, registers: Registers) {
+  /** @internal @param peer as of {@link RegisterFile} */
+  constructor(context: Context, model: string, registers: Registers, peer?: RegisterFile) {
     this.#context = context;
     this.#model = model;
     this.memory = new EffectiveMemory(this, context.work?.memory);
-    this.registers = new RegisterFile(context.window, registers);
+    this.registers = new RegisterFile(this, context.window, registers, peer);
   }
 
   /** Process element id, 0 upwards. */
@@ -96,9 +103,19 @@ export class ProcessElement<R extends Registers = Registers> {
 
   /** @internal The model did what it must not; each thing is said once. */
   misused(what: string): void {
-    if (this.#misuses.has(what)) return;
-    this.#misuses.add(what);
-    this.report('element', what);
+    const misuses = (this.#misuses ??= new Set());
+    if (misuses.has(what) || misuses.size === MOST_MISUSES) return;
+    misuses.add(what);
+    const last = misuses.size === MOST_MISUSES ? '; from here on nothing is said of this process element' : '';
+    this.report('element', what + last);
+  }
+
+  /** @internal The error for an access after detach, which is said once. */
+  notAttached(what: string): CxlError {
+    this.misused(what);
+    const error = new CxlError('EIO', 'element', 'the process element is not attached');
+    told.add(error);
+    return error;
   }
 
   /** @internal */
@@ -109,10 +126,17 @@ export class ProcessElement<R extends Registers = Registers> {
 
   /** @internal What a callback threw, or left to be thrown: the program learns that its work is over. */
   failed(callback: string, problem: string, error: unknown): void {
-    // The program has been told of the address already, and the accelerator goes on or not.
-    if (error instanceof AddressError) return;
+    if (this.#expected(error)) return;
     this.report(callback, problem, error);
     if (this.#attached) this.#context.detach();
+  }
+
+  #expected(error: unknown): boolean {
+    // The program has been told of the address already, and the accelerator goes on or not.
+    if (error instanceof AddressError) return true;
+    if (!(error instanceof Error) || this.#attached) return false;
+    // What waited with the signal has been told to stop, by an error.
+    return told.has(error) || error.name === 'AbortError';
   }
 
   /** @internal Runs a callback so that also what its timers throw later is known to be its own. */
@@ -124,6 +148,8 @@ export class ProcessElement<R extends Registers = Registers> {
   /** @internal */
   detached(): void {
     this.#attached = false;
-    this.#abort?.abort();
+    const abort = this.#abort;
+    // Its listeners are the model's.
+    if (abort) this.guarded('detach', () => abort.abort());
   }
 }

@@ -1,5 +1,5 @@
 import { hostOrder } from '../abi/index.ts';
-import { CxlError, type ContextWindow } from '../core/index.ts';
+import type { ContextWindow, CxlError } from '../core/index.ts';
 
 /** One register of a window. */
 export interface Register {
@@ -11,7 +11,10 @@ export interface Register {
   readonly order?: 'big' | 'little' | 'host' | undefined;
   /** A store by a program is undone: at once when it was a system call, within the doorbell period through a mapping. */
   readonly readOnly?: boolean | undefined;
-  /** A store by a program is handed to the model, and the register returns to its reset value. */
+  /**
+   * A store by a program is handed to the model, and the register returns to its reset value, or to what the model stored
+   * last. A store of just that value goes unnoticed.
+   */
   readonly doorbell?: boolean | undefined;
   /** The value that it has when work is attached; default 0n. */
   readonly reset?: bigint | undefined;
@@ -20,7 +23,8 @@ export interface Register {
 /** The registers of a window, by name. */
 export type Registers = Readonly<Record<string, Register>>;
 
-const PAGE = 4096;
+/** Windows consist of these. */
+export const PAGE = 4096;
 
 /** Bytes that a window with these registers needs: whole pages. */
 export function windowSize(registers: Registers): number {
@@ -28,23 +32,32 @@ export function windowSize(registers: Registers): number {
   return Math.ceil(end / PAGE) * PAGE;
 }
 
+const orders: ReadonlySet<unknown> = new Set(['big', 'little', 'host', undefined]);
+
 /**
  * Checks declared registers.
- * @throws RangeError for a width, offset or reset value that cannot be, and for registers that overlap
+ * @param size bytes of the window that they must fit
+ * @throws RangeError for a width, offset, order or reset value that cannot be, for registers that overlap, and for one that
+ * is beyond the window
  */
-export function checkRegisters(model: string, registers: Registers): void {
+export function checkRegisters(model: string, registers: Registers, size: number = Infinity): void {
   let last = { name: '', end: 0 };
   for (const [name, register] of Object.entries(registers).toSorted(([, a], [, b]) => a.offset - b.offset)) {
-    const { offset, width, reset = 0n } = register;
+    const { offset, width, order, reset = 0n } = register;
+    const end = offset + width;
     const where = `register ${name} of AFU model ${model}`;
     if (width !== 4 && width !== 8) throw new RangeError(`${where} is ${String(width)} bytes wide, not 4 or 8`);
     if (!Number.isSafeInteger(offset) || offset < 0 || offset % width !== 0) {
       throw new RangeError(`${where} is at ${String(offset)}, which is not a multiple of its width ${width}`);
     }
-    if (BigInt.asUintN(width * 8, reset) !== reset) throw new RangeError(`${where} cannot hold ${reset}`);
+    if (!orders.has(order)) throw new RangeError(`${where} has the order ${order}, not big, little or host`);
+    if (typeof reset !== 'bigint' || BigInt.asUintN(width * 8, reset) !== reset) {
+      throw new RangeError(`${where} cannot hold ${String(reset)}: a bigint of ${width} bytes, 0n upwards`);
+    }
     if (register.readOnly && register.doorbell) throw new RangeError(`${where} cannot be readOnly and a doorbell`);
     if (offset < last.end) throw new RangeError(`${where} overlaps register ${last.name}`);
-    last = { name, end: offset + width };
+    if (end > size) throw new RangeError(`${where} ends at ${end}, beyond the ${size} bytes of the window`);
+    last = { name, end };
   }
 }
 
@@ -56,9 +69,19 @@ interface Cell {
   readonly swapped: boolean;
   /** In the host's order, as it stands in memory. */
   readonly reset: bigint;
-  /** Of a read-only register: what the model stored last, as it stands in memory. */
+  /** What the model stored last, or `reset`, as it stands in memory. */
   value: bigint;
+  /** The same as the words of 32 bits that it consists of, in the order of their addresses. */
+  readonly halves: Int32Array;
 }
+
+/** Whose registers they are. */
+interface Owner {
+  /** The error for an access after detach, which is said once. */
+  notAttached(what: string): CxlError;
+}
+
+const LATE = 'touched registers after detach';
 
 const scratch = new DataView(new ArrayBuffer(8));
 
@@ -67,12 +90,35 @@ function swap(value: bigint, width: 4 | 8): bigint {
   return width === 8 ? scratch.getBigUint64(0, true) : BigInt(scratch.getUint32(4, true));
 }
 
+function cellOf(name: string, register: Register): Cell {
+  const { order = 'host', width, reset = 0n } = register;
+  const swapped = order !== 'host' && order !== hostOrder;
+  const stands = swapped ? swap(reset, width) : reset;
+  const cell = { name, register, swapped, reset: stands, value: stands, halves: new Int32Array(2) };
+  stand(cell, stands);
+  return cell;
+}
+
+/** @param value as it stands in memory */
+function stand(cell: Cell, value: bigint): void {
+  cell.value = value;
+  if (cell.register.width === 4) {
+    cell.halves[0] = Number(value);
+    return;
+  }
+  scratch.setBigUint64(0, value, hostOrder === 'little');
+  for (const half of [0, 1]) cell.halves[half] = scratch.getInt32(4 * half, hostOrder === 'little');
+}
+
 /**
  * The registers of one process element's window, as its model sees them. Every load and store is of the whole register at
  * once, as towards a program that has the window mapped.
  */
 export class RegisterFile<Name extends string = string> {
+  readonly #owner: Owner;
   readonly #window: ContextWindow;
+  /** @internal */
+  readonly declared: Registers;
   readonly #cells: ReadonlyMap<string, Cell>;
   readonly #doorbells: readonly Cell[];
   readonly #readOnly: readonly Cell[];
@@ -80,44 +126,50 @@ export class RegisterFile<Name extends string = string> {
   #words: Int32Array = new Int32Array(0);
   #doubles: BigInt64Array = new BigInt64Array(0);
 
-  /** @internal */
-  constructor(window: ContextWindow, registers: Registers) {
-    const cells = Object.entries(registers).map(([name, register]): Cell => {
-      const { order = 'host', width, reset = 0n } = register;
-      const swapped = order !== 'host' && order !== hostOrder;
-      const stands = swapped ? swap(reset, width) : reset;
-      return { name, register, swapped, reset: stands, value: stands };
-    });
+  /**
+   * @internal
+   * @param peer of another process element that sees the very same window, and so the same registers
+   */
+  constructor(owner: Owner, window: ContextWindow, registers: Registers, peer?: RegisterFile) {
+    this.#owner = owner;
     this.#window = window;
-    this.#cells = new Map(cells.map(cell => [cell.name, cell]));
+    this.declared = registers;
+    this.#cells = peer ? peer.#cells : new Map(Object.entries(registers).map(each => [each[0], cellOf(...each)]));
+    const cells = [...this.#cells.values()];
     this.#doorbells = cells.filter(({ register }) => register.doorbell);
     this.#readOnly = cells.filter(({ register }) => register.readOnly);
   }
 
-  /** What the register holds: an unsigned number of its width. @throws RangeError for an unknown register */
+  /**
+   * What the register holds: an unsigned number of its width.
+   * @throws RangeError for an unknown register; CxlError EIO after detach, which is the model's misuse
+   */
   read(name: Name): bigint {
     const cell = this.#cell(name);
     const value = this.#load(cell);
     return cell.swapped ? swap(value, cell.register.width) : value;
   }
 
-  /** @param value is cut to the register's width @throws RangeError for an unknown register */
+  /** @param value is cut to the register's width @throws as {@link read}; RangeError also for a fraction */
   write(name: Name, value: bigint | number): void {
     const cell = this.#cell(name);
     const { width } = cell.register;
     const cut = BigInt.asUintN(width * 8, BigInt(value));
-    cell.value = cell.swapped ? swap(cut, width) : cut;
+    stand(cell, cell.swapped ? swap(cut, width) : cut);
     this.#store(cell, cell.value);
   }
 
-  /** A copy of `length` bytes from `offset` of the window, registers or not. @throws CxlError EINVAL beyond the window */
+  /**
+   * A copy of `length` bytes from `offset` of the window, registers or not.
+   * @throws RangeError beyond the window; CxlError EIO after detach, which is the model's misuse
+   */
   copyOut(offset: number, length: number): Uint8Array {
-    return this.#window.map(offset, length).slice();
+    return this.#part(offset, length).slice();
   }
 
-  /** Puts bytes into the window at `offset`. @throws CxlError EINVAL beyond the window */
+  /** Puts bytes into the window at `offset`. @throws as {@link copyOut} */
   copyIn(offset: number, bytes: Uint8Array): void {
-    this.#window.map(offset, bytes.length).set(bytes);
+    this.#part(offset, bytes.length).set(bytes);
   }
 
   /** @internal Whether a program's stores must be looked for. */
@@ -129,28 +181,36 @@ export class RegisterFile<Name extends string = string> {
   reset(): void {
     if (!this.#attached()) return;
     for (const cell of this.#cells.values()) {
-      cell.value = cell.reset;
+      stand(cell, cell.reset);
       this.#store(cell, cell.reset);
     }
   }
 
   /** @internal Undoes stores to read-only registers, and hands out what was stored to doorbells. */
-  scan(rung: (name: Name, value: bigint) => void): void {
+  scan(rung: (name: string, value: bigint) => void): void {
     if (!this.#attached()) return;
-    for (const cell of this.#readOnly) if (this.#load(cell) !== cell.value) this.#store(cell, cell.value);
+    for (const cell of this.#readOnly) if (this.#differs(cell)) this.#store(cell, cell.value);
     for (const cell of this.#doorbells) {
       // Looked at before it is taken: an exchange would claim the cache line from the program each time.
-      if (!this.#attached() || this.#load(cell) === cell.reset) continue;
-      const value = this.#exchange(cell, cell.reset);
-      rung(cell.name as Name, cell.swapped ? swap(value, cell.register.width) : value);
+      if (!this.#attached() || !this.#differs(cell)) continue;
+      const value = this.#exchange(cell, cell.value);
+      rung(cell.name, cell.swapped ? swap(value, cell.register.width) : value);
     }
   }
 
   #cell(name: string): Cell {
     const cell = this.#cells.get(name);
-    if (!cell) throw new RangeError(`there is no register ${name}; there are ${[...this.#cells.keys()].join(', ')}`);
-    if (!this.#attached()) throw new CxlError('EIO', 'mmio', 'the process element is not attached');
+    if (!cell) throw new RangeError(`no register ${name} among: ${[...this.#cells.keys()].join(', ') || 'none'}`);
+    if (!this.#attached()) throw this.#owner.notAttached(LATE);
     return cell;
+  }
+
+  #part(offset: number, length: number): Uint8Array {
+    const { bytes } = this.#window;
+    const { size } = this.#window.place;
+    if (!bytes && size > 0) throw this.#owner.notAttached(LATE);
+    if (bytes && offset >= 0 && length >= 0 && offset + length <= size) return bytes.subarray(offset, offset + length);
+    throw new RangeError(`${length} bytes at ${offset} are beyond the ${size} bytes of the window`);
   }
 
   /** The window's memory may be unmapped after detach, so it is asked for each time. */
@@ -159,25 +219,32 @@ export class RegisterFile<Name extends string = string> {
     if (bytes === this.#bytes) return bytes !== undefined;
     this.#bytes = bytes;
     const { buffer, byteOffset, length } = bytes ?? new Uint8Array(0);
-    this.#words = new Int32Array(buffer, byteOffset, length >> 2);
-    this.#doubles = new BigInt64Array(buffer, byteOffset, length >> 3);
+    // Not by shifts, here and below: a window may have 2^32 bytes.
+    this.#words = new Int32Array(buffer, byteOffset, length / 4);
+    this.#doubles = new BigInt64Array(buffer, byteOffset, length / 8);
     return bytes !== undefined;
+  }
+
+  /** Whether something else stands in memory than the model stored; a look without a bigint, for there are many. */
+  #differs({ register: { offset, width }, halves }: Cell): boolean {
+    const at = offset / 4;
+    return this.#words[at] !== halves[0] || (width === 8 && this.#words[at + 1] !== halves[1]);
   }
 
   #load({ register: { offset, width } }: Cell): bigint {
     return width === 8
-      ? BigInt.asUintN(64, Atomics.load(this.#doubles, offset >> 3))
-      : BigInt(Atomics.load(this.#words, offset >> 2) >>> 0);
+      ? BigInt.asUintN(64, Atomics.load(this.#doubles, offset / 8))
+      : BigInt(Atomics.load(this.#words, offset / 4) >>> 0);
   }
 
   #store({ register: { offset, width } }: Cell, value: bigint): void {
-    if (width === 8) Atomics.store(this.#doubles, offset >> 3, value);
-    else Atomics.store(this.#words, offset >> 2, Number(value) | 0);
+    if (width === 8) Atomics.store(this.#doubles, offset / 8, value);
+    else Atomics.store(this.#words, offset / 4, Number(value) | 0);
   }
 
   #exchange({ register: { offset, width } }: Cell, value: bigint): bigint {
     return width === 8
-      ? BigInt.asUintN(64, Atomics.exchange(this.#doubles, offset >> 3, value))
-      : BigInt(Atomics.exchange(this.#words, offset >> 2, Number(value) | 0) >>> 0);
+      ? BigInt.asUintN(64, Atomics.exchange(this.#doubles, offset / 8, value))
+      : BigInt(Atomics.exchange(this.#words, offset / 4, Number(value) | 0) >>> 0);
   }
 }

@@ -3,9 +3,7 @@ import * as v from 'valibot';
 import type { AfuModel, StockModelName } from '../afu/index.ts';
 import { MAX_ADAPTERS, MAX_PROCESS_ELEMENTS, MAX_SLICES, type AfuDriver, type AfuOptions } from '../core/index.ts';
 import type { AdapterConfig, AfukitConfig } from './define-config.ts';
-
-const whole = (least: number, most: number): v.GenericSchema<number> =>
-  v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
+import { stockOptions, timing, whole } from './stock-options.ts';
 
 /** Whether these have names, and a model its attach; they are used as they are, since copies would lose their classes. */
 const named = (value: unknown): boolean => typeof (value as { name?: unknown } | null)?.name === 'string';
@@ -67,6 +65,7 @@ const descriptor = {
   irqsMin: v.optional(whole(0, 2037)),
   irqsMax: v.optional(whole(0, 2037)),
   eventsPerRead: v.optional(whole(1, 65_536)),
+  ...timing,
   problemState: v.optional(problemState),
   configurationRecords: v.optional(v.array(configurationRecord)),
   prefault: v.optional(v.picklist(['none', 'work_element_descriptor', 'all'])),
@@ -92,14 +91,16 @@ function windowsFit({ problemState: area, numProcs = 512, modes = ['afu_directed
   return offset + size * (modes.includes('afu_directed') ? numProcs : 1) <= area.size;
 }
 const own = entry({ ...descriptor, model });
-const ticker = entry({
-  ...descriptor,
-  model: v.literal('ticker'),
-  periodUs: v.optional(v.pipe(v.number(), v.minValue(1, 'must be 1 or more microseconds'))),
-});
 const { driver: _, ...withoutDriver } = descriptor;
-const echo = entry({ ...withoutDriver, model: v.literal('echo'), capacity: v.optional(whole(1, 1_048_576)) });
-const byName = { ticker, echo } satisfies Record<StockModelName, v.GenericSchema>;
+const stock = (name: StockModelName, entries: v.ObjectEntries = descriptor): v.GenericSchema =>
+  entry({ ...entries, ...stockOptions[name], model: v.literal(name) });
+const byName: Readonly<Record<StockModelName, v.GenericSchema>> = {
+  ticker: stock('ticker'),
+  echo: stock('echo', withoutDriver),
+  memcpy: stock('memcpy'),
+  null: stock('null'),
+  registers: stock('registers'),
+};
 
 const stockNames = Object.keys(byName).toSorted().join(', ');
 const afu = v.lazy((input): v.GenericSchema => {

@@ -1,8 +1,20 @@
-import type { AfuDefinition, EchoOptions, TickerOptions } from '../afu/index.ts';
+import type {
+  AfuDefinition,
+  EchoOptions,
+  MemcpyOptions,
+  NullOptions,
+  RegisterModelOptions,
+  TickerOptions,
+} from '../afu/index.ts';
 import type { CardDescription, ConfigurationRecord } from '../core/index.ts';
 
 /** A stock model by its name, with its own options beside what every AFU has. */
-export type NamedModel = ({ readonly model: 'ticker' } & TickerOptions) | ({ readonly model: 'echo' } & EchoOptions);
+export type NamedModel =
+  | ({ readonly model: 'ticker' } & TickerOptions)
+  | ({ readonly model: 'echo' } & EchoOptions)
+  | ({ readonly model: 'memcpy' } & MemcpyOptions)
+  | ({ readonly model: 'null' } & NullOptions)
+  | ({ readonly model: 'registers' } & RegisterModelOptions);
 
 /**
  * One AFU: a stock model by name, or a definition from a function of `afukit/afu` or your own. A driver given as a path,

@@ -159,7 +159,9 @@ export class Afu {
   resetHardware(): void {
     let returned: void | Promise<void>;
     try {
-      returned = this.backend.reset?.();
+      const { guard } = this.adapter;
+      const reset = (): void | Promise<void> => this.backend.reset?.();
+      returned = guard ? guard(reset, error => this.#report('reset', undefined, error)) : reset();
     } catch (error) {
       this.#report('reset', undefined, error);
       throw new CxlError('EIO', 'reset', `the AFU model ${this.backend.name} failed`, { cause: error });

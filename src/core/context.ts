@@ -405,6 +405,15 @@ export class Context {
    * the adapter is being reset, and whatever errno the AFU's attach gives; `work.memory` is closed then
    */
   start(work: Work): void {
+    try {
+      this.#start(work);
+    } catch (error) {
+      work.memory?.close();
+      throw error;
+    }
+  }
+
+  #start(work: Work): void {
     const { adapter } = this.afu;
     if (this.#section.locked) throw this.#deadlock('start');
     if (this.#status !== 'OPENED') throw new CxlError('EIO', 'start', `${this.name} is ${this.#status}`);
@@ -417,7 +426,7 @@ export class Context {
       this.window.begin();
       this.afu.attach(this);
     } catch (error) {
-      this.#workOver();
+      this.window.end(work.mmioErrorsAllOnes);
       this.#work = undefined;
       this.#events.allocate(0);
       this.#freeInterrupts();
@@ -426,7 +435,7 @@ export class Context {
     if (this.status !== 'OPENED') {
       // Detached while it was being attached: the AFU learns it now, since it could not before.
       this.afu.detach(this);
-      this.#workOver();
+      this.window.end(work.mmioErrorsAllOnes);
       throw new CxlError('EIO', 'start', `${this.name} was detached meanwhile`);
     }
     this.#status = 'STARTED';

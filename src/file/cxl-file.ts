@@ -13,7 +13,7 @@ import {
   hostOrder,
   type CxlEvent,
 } from '../abi/index.ts';
-import { CxlError, Waiter, type Afu, type Context } from '../core/index.ts';
+import { CxlError, Waiter, type Afu, type Context, type ProgramMemory } from '../core/index.ts';
 import { IoctlTable, type Caller } from './ioctl.ts';
 import { takeForRead } from './read.ts';
 
@@ -31,10 +31,16 @@ export interface StartWorkOptions {
   readonly amr?: bigint | undefined;
   /** After detach the problem state area reads as all-ones. */
   readonly errorsAllOnes?: boolean | undefined;
+  /**
+   * The memory in which the AFU works, such as `localMemory(bytes, base)` of `afukit/afu`; default: none, and every address
+   * is bad. Closed when the work is over, and when the AFU does not begin it.
+   */
+  readonly memory?: ProgramMemory | undefined;
 }
 
 const ioctls = new IoctlTable();
 const nobody: Caller = { pid: 0 };
+const PAGE = 4096;
 
 /**
  * An open AFU file inside this process: the same ioctl, poll and read as on the device file, without a descriptor.
@@ -62,7 +68,8 @@ export class CxlFile implements AsyncDisposable {
 
   /** START_WORK. @throws CxlError EIO when started before or CLOSED, EINVAL, ENOSPC, and what the AFU's attach gives */
   startWork(options: StartWorkOptions = {}): void {
-    const { wed = 0n, numInterrupts, amr, errorsAllOnes = false } = options;
+    this.#open('ioctl');
+    const { wed = 0n, numInterrupts, amr, errorsAllOnes = false, memory } = options;
     if (numInterrupts !== undefined && numInterrupts !== (numInterrupts << 16) >> 16) {
       throw new CxlError('EINVAL', 'ioctl', `${numInterrupts} interrupts`);
     }
@@ -73,7 +80,7 @@ export class CxlFile implements AsyncDisposable {
       (errorsAllOnes ? CXL_START_WORK_ERR_FF : 0n);
     const work = { flags, workElementDescriptor: wed, amr: amr ?? 0n, numInterrupts: numInterrupts ?? 0 };
     StartWork.encode(work, argument);
-    this.ioctl(CXL_IOCTL_START_WORK, argument);
+    ioctls.call(this.context, CXL_IOCTL_START_WORK, argument, { ...nobody, memory: () => memory });
   }
 
   /** GET_PROCESS_ELEMENT. @throws CxlError EIO when CLOSED */
@@ -81,6 +88,24 @@ export class CxlFile implements AsyncDisposable {
     const argument = new Uint8Array(PROCESS_ELEMENT_SIZE);
     this.ioctl(CXL_IOCTL_GET_PROCESS_ELEMENT, argument);
     return ProcessElement.decode(argument);
+  }
+
+  /**
+   * The bytes that a mapping of the device file shows: the AFU's registers. They are valid until the work is detached; what
+   * they show after that may be another context's. A doorbell that is stored to here is heard within the model's
+   * `doorbellMs`, as with mmap(2).
+   * @param length bytes, 1 upwards
+   * @param offset bytes from the start of this context's window, a multiple of 4096
+   * @throws CxlError EBADF after close; EIO unless the work is started, and while the link is down; EINVAL for 0 bytes, an
+   * offset within a page, and beyond the window; EBUSY while the AFU is reset
+   * C original: `afu_mmap` (drivers/misc/cxl/file.c).
+   */
+  mmap(length: number, offset: number = 0): Uint8Array {
+    this.#open('mmap');
+    if (!(Number.isInteger(length) && length >= 1 && offset % PAGE === 0)) {
+      throw new CxlError('EINVAL', 'mmap', `${length} bytes at ${offset}`);
+    }
+    return this.context.window.map(offset, length);
   }
 
   /** What poll(2) would say now: POLLIN|POLLRDNORM, POLLERR or 0. @throws CxlError EBADF after close */

@@ -22,7 +22,7 @@ import { CxlError, type Context, type ProgramMemory } from '../core/index.ts';
 export interface Caller {
   /** The process in whose memory the work is done; 0 where there is none. */
   readonly pid: number;
-  /** Takes hold of that process's memory, for an accelerator to work in; absent where there is none. */
+  /** Takes hold of that process's memory, for an accelerator to work in; closed by the core. Absent where there is none. */
   readonly memory?: (() => ProgramMemory | undefined) | undefined;
   /**
    * Brings START_WORK's structure back to the caller, whose command number asks for input only.

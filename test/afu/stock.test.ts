@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { afuOptions, type AfuDefinition, echo, stockModel, stockModels, ticker } from '../../src/afu/index.ts';
+import {
+  afuOptions,
+  type AfuDefinition,
+  echo,
+  memcpy,
+  nullModel,
+  registerModel,
+  stockModel,
+  stockModels,
+  ticker,
+} from '../../src/afu/index.ts';
 import { Adapter, type Context } from '../../src/core/index.ts';
 import { codeOf, drain, failedRead, read, work } from '../core/rig.ts';
+import { modelRig, pledge } from './models.ts';
 
 const adapterOf = (...definitions: AfuDefinition[]): Adapter => new Adapter({ afus: definitions.map(afuOptions) });
 
@@ -164,11 +175,91 @@ describe('echo', () => {
   });
 });
 
+describe('null', () => {
+  it('takes any work and raises nothing; what others raise arrives', () => {
+    const context = adapterOf(nullModel({ numProcs: 1 })).afus[0]!.openContext();
+    context.start({ ...work(2), wed: 2n ** 64n - 1n });
+    assert.deepEqual(drain(context), []);
+    context.raiseInterrupt(2);
+    assert.deepEqual(drain(context), ['irq 2']);
+    context.release();
+  });
+});
+
+describe('registers', () => {
+  const BELL = { offset: 0, width: 8, doorbell: true } as const;
+  const ALARM = { offset: 8, width: 4, doorbell: true } as const;
+  const five = Uint8Array.of(5, 5, 5, 5, 5, 5, 5, 5);
+
+  it('by default: what is stored to CONTROL appears in STATUS, then interrupt 1; SCRATCH keeps what it is given', () => {
+    const { context } = modelRig(registerModel()).start();
+    context.window.store(0x10, five);
+    context.window.store(0x08, five);
+    const bytes = context.window.bytes!;
+    assert.deepEqual([...bytes.subarray(0, 24)], [...new Uint8Array(16), ...five]);
+    context.window.store(0x00, five);
+    assert.deepEqual([...bytes.subarray(0, 16)], [...new Uint8Array(8), ...five]);
+    assert.deepEqual(drain(context), ['irq 1']);
+    context.release();
+  });
+
+  it('each doorbell has its interrupt; 0 is none, and what the program did not ask for is not raised', () => {
+    const definition = registerModel({ registers: { BELL, ALARM }, interrupts: { BELL: 0, ALARM: 3 }, irqsMin: 1 });
+    const { start, diagnostics } = modelRig(definition);
+    const [three, two] = [start({ numInterrupts: 3 }), start({ numInterrupts: 2 })];
+    for (const { context } of [three, two]) {
+      context.window.store(0, five);
+      context.window.store(8, five.subarray(4));
+    }
+    assert.deepEqual([drain(three.context), drain(two.context), diagnostics], [['irq 3'], [], []]);
+  });
+
+  it('a program that asks for nothing is given as many interrupts as are raised', () => {
+    const { afu } = modelRig(registerModel({ registers: { BELL }, interrupts: { BELL: 7 } }));
+    assert.equal(afu.irqsMin, 7);
+  });
+
+  it('onDoorbell comes before the interrupt, which waits for a promise', async () => {
+    const order: string[] = [];
+    const done = pledge();
+    const { start } = modelRig(
+      registerModel({
+        registers: { BELL, ALARM },
+        onDoorbell(element, register, value) {
+          order.push(`${register} ${value}`);
+          element.registers.write('ALARM', 0n);
+          return register === 'BELL' ? done.promise : undefined;
+        },
+      }),
+    );
+    const { context } = start();
+    context.window.store(0, five);
+    assert.deepEqual([drain(context), order], [[], ['BELL 361700864190383365']]);
+    context.window.store(8, five.subarray(4));
+    assert.deepEqual([drain(context), order.length], [['irq 1'], 2]);
+    done.resolve();
+    await new Promise(setImmediate);
+    assert.deepEqual(drain(context), ['irq 1']);
+    context.release();
+  });
+
+  it('interrupts of what is no doorbell, or that cannot be, are a RangeError', () => {
+    const registers = { BELL, PLAIN: { offset: 8, width: 8 } } as const;
+    assert.throws(() => registerModel({ registers, interrupts: { PLAIN: 1 } }), /^RangeError: interrupts: PLAIN is no/);
+    for (const number of [-1, 1.5, 2038]) {
+      assert.throws(
+        () => registerModel({ registers, interrupts: { BELL: number } }),
+        /^RangeError: interrupts: BELL must/,
+      );
+    }
+  });
+});
+
 describe('stockModel', () => {
   it('finds the stock models by name and nothing else', () => {
-    assert.deepEqual(Object.keys(stockModels), ['ticker', 'echo']);
-    assert.equal(stockModel('ticker'), ticker);
-    assert.equal(stockModel('echo'), echo);
+    const all = { ticker, echo, memcpy, null: nullModel, registers: registerModel };
+    assert.deepEqual(stockModels, all);
+    for (const [name, model] of Object.entries(all)) assert.equal(stockModel(name), model);
     for (const name of ['', 'Ticker', 'toString', '__proto__', 'constructor'])
       assert.equal(stockModel(name), undefined);
   });

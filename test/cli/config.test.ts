@@ -50,6 +50,33 @@ describe('configurations that are taken', { skip: noFuse(), concurrency: 2 }, ()
     });
   }
 
+  it('every stock model, each with all of its options', async t => {
+    const where = await place(t);
+    const text = `
+      import { defineConfig } from 'afukit';
+      export default defineConfig({ adapters: [
+        { afus: [{ model: 'ticker', periodUs: 5 }, { model: 'echo', capacity: 9 }, { model: 'null', attachTimeoutMs: 7 }] },
+        { afus: [
+          { model: 'memcpy', chunkBytes: 65536, queueLength: 2, doorbellMs: 5 },
+          { model: 'registers',
+            registers: {
+              GO: { offset: 0, width: 8, order: 'big', doorbell: true },
+              DONE: { offset: 8, width: 4, readOnly: true, reset: 5n },
+            },
+            interrupts: { GO: 2 },
+            onDoorbell: (element, register, value) => element.registers.write('DONE', value) },
+          { model: 'registers' }] }] });\n`;
+    await writeFile(join(where.project, 'all.ts'), text);
+    const names = [
+      ['ticker', 'echo', 'null'],
+      ['memcpy', 'registers', 'registers'],
+    ];
+    const devices = names.flatMap((models, card) =>
+      models.flatMap((model, slice) => ['m', 's'].map(view => `/dev/cxl/afu${card}.${slice}${view} ${model}`)),
+    );
+    await serves(t, where, ['--config', 'all.ts'], devices);
+  });
+
   it('TypeScript with a model and a driver of its own, from afukit/afu and afukit/driver', async t => {
     const where = await place(t);
     const text = `
@@ -111,7 +138,12 @@ const one = (afu: string): string => `export default { adapters: [{ afus: [{ mod
 
 /** What is wrong, the file's text, and what the line must name beside the file. */
 const mistakes: readonly [what: string, file: string, text: string, said: readonly RegExp[]][] = [
-  ['an unknown model', 'a.ts', one(`{ model: 'tickr' }`), [/adapters\[0\]\.afus\[1\]\.model/, /tickr/, /echo, ticker/]],
+  [
+    'an unknown model',
+    'a.ts',
+    one(`{ model: 'tickr' }`),
+    [/adapters\[0\]\.afus\[1\]\.model/, /tickr/, /echo, memcpy, null, registers, ticker$/],
+  ],
   ['a wrong field', 'a.ts', one(`{ model: 'ticker', numProc: 3 }`), [/adapters\[0\]\.afus\[1\]\.numProc\b/]],
   [
     'a wrong type',
@@ -186,6 +218,38 @@ const mistakes: readonly [what: string, file: string, text: string, said: readon
     `export default { adapters: [{ description: { colour: 'red' }, afus: [{ model: 'echo' }] }] };`,
     [/adapters\[0\]\.description\.colour: unknown field/],
   ],
+  [
+    'an option of another model',
+    'a.mjs',
+    one(`{ model: 'null', chunkBytes: 4096 }`),
+    [/adapters\[0\]\.afus\[1\]\.chunkBytes: unknown field/],
+  ],
+  ['chunks too small', 'a.mjs', one(`{ model: 'memcpy', chunkBytes: 512 }`), [/afus\[1\]\.chunkBytes/, /4096/]],
+  [
+    'a register that is too wide',
+    'a.mjs',
+    one(`{ model: 'registers', registers: { A: { offset: 0, width: 16 } } }`),
+    [/adapters\[0\]\.afus\[1\]\.registers\.A\.width/, /16/],
+  ],
+  [
+    'a reset value that is a number',
+    'a.mjs',
+    one(`{ model: 'registers', registers: { A: { offset: 0, width: 8, reset: 5 } } }`),
+    [/afus\[1\]\.registers\.A\.reset: must be a bigint, such as 5n/],
+  ],
+  [
+    'registers that overlap',
+    'a.mjs',
+    one(`{ model: 'registers', registers: { A: { offset: 0, width: 8 }, B: { offset: 4, width: 4 } } }`),
+    [/register B of AFU model registers overlaps register A/],
+  ],
+  [
+    'an interrupt of what is no doorbell',
+    'a.mjs',
+    one(`{ model: 'registers', interrupts: { SCRATCH: 1 } }`),
+    [/interrupts: SCRATCH is no doorbell/],
+  ],
+  ['a doorbell period of 0', 'a.mjs', one(`{ model: 'echo', doorbellMs: 0 }`), [/afus\[1\]\.doorbellMs: must be 1/]],
   ['no model', 'a.ts', one('{}'), [/adapters\[0\]\.afus\[1\]\.model/]],
   ['no adapters', 'a.ts', 'export default {};', [/adapters/]],
   [

@@ -1,0 +1,7 @@
+import { defineConfig } from 'afukit';
+
+import { adder } from './model.ts';
+
+export default defineConfig({
+  adapters: [{ afus: [{ model: adder, modes: ['dedicated_process'] }] }],
+});
