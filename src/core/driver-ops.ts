@@ -2,6 +2,7 @@ import { MAX_LARGE_EVENT_DATA } from '../abi/events.ts';
 import type { Afu } from './afu.ts';
 import type { Context } from './context.ts';
 import { DriverModule } from './driver-module.ts';
+import type { ProgramMemory } from './program-memory.ts';
 
 const formNames: readonly DriverOpsForm[] = ['poll', 'fetch'];
 
@@ -133,6 +134,8 @@ export interface Opener {
   readonly pid: number;
   /** The flags of open(2). */
   readonly flags: number;
+  /** Takes hold of its memory, for work that is started on its behalf; absent where there is no process. */
+  readonly memory?: (() => ProgramMemory | undefined) | undefined;
 }
 
 /** An AFU driver as its AFU knows it: it is told of each context, and sets its ops on those that it serves. */

@@ -13,6 +13,7 @@ import { ContextHandle } from './context-handle.ts';
 import type { DeviceFiles } from './device-files.ts';
 import { deviceInode, minorOf, views, viewsOf, type View } from './numbers.ts';
 import { processOf } from './process.ts';
+import { ProcessMemory } from './process-memory.ts';
 
 const handedOut = new WeakMap<Context, ContextHandle>();
 
@@ -48,7 +49,8 @@ export class DeviceNode implements FileNode {
   }
 
   open(request: OpenRequest): OpenFile {
-    const opener = { pid: processOf(request.pid), flags: request.flags };
+    const { pid: thread, flags } = request;
+    const opener: Opener = { pid: processOf(thread), flags, memory: () => ProcessMemory.of(thread) };
     const context = this.#context(opener);
     // As cxl_get_fd says: one descriptor for one context, or the first close would take it from the second.
     if (handedOut.has(context)) throw new CxlError('EEXIST', 'open', `${context.name} has a descriptor already`);

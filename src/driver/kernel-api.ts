@@ -1,4 +1,11 @@
-import { CxlError, type Afu, type Context, type DriverModule, type DriverOps } from '../core/index.ts';
+import {
+  CxlError,
+  type Afu,
+  type Context,
+  type DriverModule,
+  type DriverOps,
+  type ProgramMemory,
+} from '../core/index.ts';
 
 /**
  * Registers the callbacks that deliver this driver's own events on `context` and takes a reference to `ops.owner`, which
@@ -71,6 +78,8 @@ export interface KernelWork {
   readonly numInterrupts?: number | undefined;
   /** The process in whose memory the work is done; default 0, none. */
   readonly pid?: number | undefined;
+  /** That process's memory, as an opener gives it; the core closes it. Default: none, and every address is bad. */
+  readonly memory?: ProgramMemory | undefined;
 }
 
 /**
@@ -80,11 +89,11 @@ export interface KernelWork {
  */
 export function startWork(context: Context, work: KernelWork = {}): void {
   const { irqsMin, irqsMax } = context.afu;
-  const { wed = 0n, numInterrupts: interrupts = irqsMin, pid = 0 } = work;
+  const { wed = 0n, numInterrupts: interrupts = irqsMin, pid = 0, memory } = work;
   if (!(interrupts >= irqsMin && interrupts <= irqsMax)) {
     throw new CxlError('EINVAL', 'startWork', `${interrupts} interrupts, not ${irqsMin} to ${irqsMax}`);
   }
-  context.start({ wed, amr: 0n, interrupts, mmioErrorsAllOnes: false, pid });
+  context.start({ wed, amr: 0n, interrupts, mmioErrorsAllOnes: false, pid, memory });
 }
 
 /**

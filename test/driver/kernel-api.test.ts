@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { localMemory } from '../../src/afu/index.ts';
 import {
   type AfuDriver,
   contextEventsPending,
@@ -8,6 +9,8 @@ import {
   processElement,
   setDriverOps,
   setPriv,
+  startWork,
+  stopContext,
 } from '../../src/driver/index.ts';
 import { asleep, codeOf, drain, owner, rig, startedRig } from '../core/rig.ts';
 
@@ -61,6 +64,18 @@ describe('the kernel API', () => {
   it('processElement is what events carry', () => {
     const { afu, context } = startedRig();
     assert.deepEqual([processElement(context), processElement(afu.openContext())], [0, 1]);
+  });
+});
+
+describe('startWork of a driver', () => {
+  it('gives the AFU the memory that an opener has, until the work is over', () => {
+    const context = rig().afu.openContext();
+    let closed = 0;
+    const memory = { ...localMemory(new Uint8Array(16), 0x1000n), close: () => void closed++ };
+    startWork(context, { wed: 0x1000n, pid: 7, memory });
+    assert.deepEqual([context.work?.memory, context.work?.pid, closed], [memory, 7, 0]);
+    stopContext(context);
+    assert.equal(closed, 1);
   });
 });
 
