@@ -4,8 +4,9 @@
  *     node dist/bench/device.js MOUNTPOINT [--saturate | --tick-us N [--warm-up N]] [--events-per-read N]
  *
  * The file is MOUNTPOINT/dev/cxl/afu0.0s. Its events are 16 bytes, AFU_DRIVER, whose payload is the time at which the
- * event was raised: CLOCK_MONOTONIC in nanoseconds, u64, host byte order. Prints "ready" once mounted; SIGTERM and SIGINT
- * unmount it and end it with status 0.
+ * event was raised: CLOCK_MONOTONIC in nanoseconds, u64, host byte order. A context whose work element descriptor is not 0
+ * is quiet: it is open and started and never has an event. Prints "ready" once mounted; SIGTERM and SIGINT unmount it and
+ * end it with status 0.
  *
  * --saturate           once started, an event is always pending: each delivered one is raised again at once
  * --tick-us N          while started, an event is raised every N microseconds (a slot of one: the newest time stays).
@@ -18,8 +19,8 @@ import { parseArgs } from 'node:util';
 
 import { Adapter, MAX_PROCESS_ELEMENTS, type DriverModule } from '../src/core/index.ts';
 import type { AfuBackend, Context, DriverEvent, DriverOps, FetchDriverOps, PollDriverOps } from '../src/core/index.ts';
-import { serveDevices } from '../src/devfs/index.ts';
 import { contextEventsPending, defineDriver, setDriverOps } from '../src/driver/index.ts';
+import { runServer, serveUntilSignal } from './served.ts';
 import { Stamp } from './stamp.ts';
 
 /** One context's events, in one of the two forms of driver ops. */
@@ -187,6 +188,7 @@ async function main(): Promise<void> {
     name: 'bench',
     usesMemory: false,
     attachProcess(context) {
+      if (context.work?.wed !== 0n) return;
       const source = sources.get(context)!;
       started.add(source);
       source.start();
@@ -195,21 +197,12 @@ async function main(): Promise<void> {
   };
   const numProcs = MAX_PROCESS_ELEMENTS;
   const adapter = new Adapter({ afus: [{ backend, driver, numProcs, irqsMin: 0, eventsPerRead }] });
-  const mount = await serveDevices(directory, [adapter]);
-  process.on('exit', () => mount.unmountSync());
+  await serveUntilSignal(directory, adapter);
   if (tickUs > 0) {
     every(tickUs / 1000, () => {
       for (const source of started) source.raise();
     });
   }
-  const end = (): void => void mount.unmount().then(() => process.exit(0));
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
-  process.stdout.write('ready\n');
 }
 
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`device: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-}
+await runServer('device', main);

@@ -13,10 +13,10 @@ import { POLLIN, POLLRDNORM } from '../src/abi/index.ts';
 import { Adapter, DriverModule, type Context, type DriverEvent } from '../src/core/index.ts';
 import { contextEventsPending, EventQueue, setDriverOps } from '../src/driver/index.ts';
 import { openAfu, type CxlFile } from '../src/file/index.ts';
+import { PAYLOAD_SIZE, payloadMaker } from './payload.ts';
 
 const INTERRUPTS = 64;
 const RING_SLOTS = 16;
-const PAYLOAD_SIZE = 32;
 const HEADER_SIZE = 8;
 const READY = POLLIN | POLLRDNORM;
 const owner = new DriverModule({ name: 'bench' });
@@ -27,16 +27,6 @@ type Cause = (round: number) => void;
 interface Kind {
   readonly eventSize: number;
   prepare(context: Context): Cause;
-}
-
-/** A payload that differs from round to round, as the C peer's does. */
-function payloadMaker(): (round: number) => Uint8Array {
-  const payload = new Uint8Array(PAYLOAD_SIZE);
-  const words = new Uint32Array(payload.buffer);
-  return round => {
-    words[0] = round;
-    return payload;
-  };
 }
 
 function interrupt(context: Context): Cause {

@@ -1,6 +1,6 @@
 import type { Measure, Row, Surroundings } from './measure.ts';
-import { latencyBars } from './p2.ts';
-import { compare, placements, readMany, valuesOf, type Contestant, type Placement } from './paired.ts';
+import { latencyBars, latencyLimits } from './p2.ts';
+import { compare, placements, readMany, valuesOf, whereabouts, type Contestant, type Placement } from './paired.ts';
 import { spreadOf } from './statistics.ts';
 
 /** Events that the server first gives as fast as they are read, so that its code is compiled: see `readMany`. */
@@ -26,6 +26,7 @@ async function wake(
     own: spreadOf(valuesOf(own![0]!, 'median_ns')),
     other: spreadOf(valuesOf(c![0]!, 'median_ns')),
     against: 'C on libfuse',
+    note: whereabouts(own![0]!, c![0]!),
   };
 }
 
@@ -34,7 +35,7 @@ async function run(surroundings: Surroundings): Promise<Row[]> {
   const everywhere = placements(surroundings.cpus);
   for (const placement of everywhere) {
     const row = await wake(surroundings, placement, 1000, { count: 300, warmup: 200 });
-    rows.push({ ...row, bar: latencyBars[placement.title] });
+    rows.push({ ...row, bar: latencyBars[placement.title], limit: latencyLimits[placement.title] });
   }
   rows.push(await wake(surroundings, everywhere[0]!, 10_000, { count: 50, warmup: 10 }));
   return rows;
@@ -49,7 +50,7 @@ event to the end of its read (in between the kernel asks the server twice: poll 
 do not count; the TypeScript server has given 20 000 events before. Fresh processes in each round, C and TypeScript by
 turns. With an event every 10 ms other work has taken the caches meanwhile: more of the time is memory's, and a larger
 program pays more; no bar is set for that. Wakes whose event was older than the sleep do not count.`,
-  needs: ['cc', 'fuse'],
-  rounds: 15,
+  needs: ['cc', 'fuse', 'libfuse'],
+  rounds: 11,
   run,
 };

@@ -16,11 +16,13 @@ export function placements(cpus: readonly number[]): Placement[] {
   return second === undefined ? [same, free] : [same, { title: 'two cores', server: first, client: second }, free];
 }
 
+type WarmUp = (programs: Programs, served: Served, placement: Placement) => Promise<void>;
+
 /** One of the two that are compared: a server with its arguments, and what is done before it is measured. */
 export interface Contestant {
   readonly serve: Serve;
   readonly args: readonly string[];
-  readonly warmUp?: (programs: Programs, served: Served, placement: Placement) => Promise<void>;
+  readonly warmUp?: WarmUp;
 }
 
 /** One measuring run of the client. */
@@ -32,10 +34,17 @@ export interface Run {
 /** For each run, what the client said in each round, and what else was looked at. */
 export type Reports = readonly (readonly ClientReport[])[];
 
+const reading =
+  (count: number): WarmUp =>
+  async (programs, { file }, { server }) => {
+    await programs.read('client', file, 'poll-read', { count, warmup: 0, cpu: server });
+  };
+
 /** Reads 20 000 events, beside the server: compilers, caches and the kernel's structures are then as they stay. */
-export async function readMany(programs: Programs, { file }: Served, { server }: Placement): Promise<void> {
-  await programs.client(file, 'poll-read', { count: 20_000, warmup: 0, cpu: server });
-}
+export const readMany: WarmUp = reading(20_000);
+
+/** As many as a server needs that has nothing to compile. */
+export const readSome: WarmUp = reading(2000);
 
 async function oneRound(
   programs: Programs,
@@ -48,7 +57,8 @@ async function oneRound(
   try {
     await warmUp?.(programs, served, placement);
     for (const { mode, options } of runs) {
-      reports.push(await programs.client(served.file, mode, { ...options, cpu: placement.client }));
+      const server = placement.client === undefined ? served.device.pid : undefined;
+      reports.push(await programs.read('client', served.file, mode, { ...options, cpu: placement.client, server }));
     }
   } finally {
     await served.device.stop();
@@ -78,4 +88,16 @@ export async function compare(
 /** One number of every round. */
 export function valuesOf(reports: readonly ClientReport[], field: string): number[] {
   return reports.map(report => report[field]!);
+}
+
+function shareOnOneCore(reports: readonly ClientReport[]): string {
+  const values = valuesOf(reports, 'same_cpu');
+  return `${Math.round((100 * values.reduce((sum, value) => sum + value, 0)) / values.length)} %`;
+}
+
+/** Where the scheduler put server and client that were free to move; undefined where they were pinned. */
+export function whereabouts(own: readonly ClientReport[], c: readonly ClientReport[]): string | undefined {
+  if (own[0]?.['same_cpu'] === undefined) return undefined;
+  const [ours, others] = [own, c].map(shareOnOneCore);
+  return `Server and client were found on one core in ${ours} of the looks at ours, ${others} at C's.`;
 }

@@ -8,10 +8,12 @@ import type { Device, Workshop } from './workshop.ts';
 
 /** This module runs as dist/bench/programs.js. */
 export const root: string = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+/** The command `afukit`. */
+export const cli: string = join(root, 'dist/src/cli/main.js');
 const compiled = (name: string): string => join(root, 'dist/bench', name);
 
 /** What a measure needs on the machine. */
-export type Need = 'cc' | 'fuse';
+export type Need = 'cc' | 'fuse' | 'libfuse';
 
 /** What is missing, with the remedy; undefined when everything is there. */
 export const checks: Readonly<Record<Need, () => string | undefined>> = {
@@ -25,11 +27,12 @@ export const checks: Readonly<Record<Need, () => string | undefined>> = {
     } catch {
       return '/dev/fuse is not open to this user: run as root';
     }
+    return found('taskset', '--version') ? undefined : 'no taskset: apt-get install util-linux';
+  },
+  libfuse() {
     if (!found('pkg-config', '--version')) return 'no pkg-config: apt-get install pkg-config';
-    if (!found('pkg-config', '--exists', 'fuse3'))
-      return 'no libfuse 3 to build the C device with: apt-get install libfuse3-dev';
-    if (!found('taskset', '--version')) return 'no taskset: apt-get install util-linux';
-    return undefined;
+    if (found('pkg-config', '--exists', 'fuse3')) return undefined;
+    return 'no libfuse 3 to build the C device with: apt-get install libfuse3-dev';
   },
 };
 
@@ -40,13 +43,15 @@ function found(command: string, ...args: string[]): boolean {
 const fuseFlags = (): string[] =>
   spawnSync('pkg-config', ['--cflags', '--libs', 'fuse3'], { encoding: 'utf8' }).stdout.trim().split(/\s+/);
 
-type Peer = 'client' | 'inprocess' | 'cxl_device';
+type Peer = 'client' | 'copy' | 'cxl_device' | 'inprocess' | 'scale';
 
 /** The C programs, with the flags that the comment at the head of each gives. */
 const peers: Readonly<Record<Peer, () => string[]>> = {
   client: () => [],
-  inprocess: () => ['-lpthread'],
+  copy: () => [],
   cxl_device: () => [...fuseFlags(), '-lpthread'],
+  inprocess: () => ['-lpthread'],
+  scale: () => ['-lpthread'],
 };
 
 /** On which CPU a program runs; undefined where the scheduler likes. */
@@ -72,8 +77,11 @@ export interface Served {
 /** How to serve: arguments of the device programs, and where they run. */
 export type Serve = (args: readonly string[], cpu: Cpu) => Promise<Served>;
 
-/** What one run of the C client printed. */
+/** What one run of a C reader printed. */
 export type ClientReport = Readonly<Record<string, number>>;
+
+/** Options of a C reader: a number, nothing where undefined, or one without a value. */
+export type ClientOptions = Readonly<Record<string, number | true | undefined>>;
 
 export class Programs {
   readonly #workshop: Workshop;
@@ -95,8 +103,9 @@ export class Programs {
   }
 
   /** Runs a C program and reads its line of JSON. */
-  async runPeer(name: Peer, args: readonly string[]): Promise<unknown> {
-    return JSON.parse(await this.#workshop.run(await this.peer(name), args));
+  async runPeer(name: Peer, args: readonly string[], cpu?: Cpu): Promise<unknown> {
+    const [program, ...rest] = [...onCpu(cpu), await this.peer(name), ...args];
+    return JSON.parse(await this.#workshop.run(program!, rest));
   }
 
   /** Runs one of our own measuring programs, in a fresh process that can be told to collect garbage. */
@@ -104,23 +113,45 @@ export class Programs {
     return JSON.parse(await this.#workshop.run(process.execPath, ['--expose-gc', compiled(name), ...args]));
   }
 
-  async client(file: string, mode: string, options: Readonly<Record<string, Cpu>>): Promise<ClientReport> {
+  /** One of the C readers on a served file. */
+  async read(reader: 'client' | 'scale', file: string, mode: string, options: ClientOptions): Promise<ClientReport> {
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    const args = given.flatMap(([option, value]) => [`--${option}`, String(value)]);
-    return (await this.runPeer('client', [file, mode, ...args])) as ClientReport;
+    const args = given.flatMap(([option, value]) =>
+      value === true ? [`--${option}`] : [`--${option}`, String(value)],
+    );
+    return (await this.runPeer(reader, [file, mode, ...args])) as ClientReport;
+  }
+
+  async #serve(program: readonly string[], args: readonly string[], cpu: Cpu, file: string): Promise<Served> {
+    const device = await this.#workshop.serve(
+      mountPoint => [...onCpu(cpu), ...program, mountPoint, ...args],
+      'ready\n',
+    );
+    return { file: join(device.mountPoint, file), device };
   }
 
   /** The device in C. */
-  readonly serveC: Serve = async (args, cpu) => {
-    const program = await this.peer('cxl_device');
-    const device = await this.#workshop.serve(mountPoint => [...onCpu(cpu), program, mountPoint, ...args]);
-    return { file: join(device.mountPoint, 'afu'), device };
-  };
+  readonly serveC: Serve = async (args, cpu) => this.#serve([await this.peer('cxl_device')], args, cpu, 'afu');
 
   /** The device in TypeScript. */
-  readonly serveOwn: Serve = async (args, cpu) => {
-    const program = [process.execPath, compiled('device.js')];
-    const device = await this.#workshop.serve(mountPoint => [...onCpu(cpu), ...program, mountPoint, ...args]);
-    return { file: join(device.mountPoint, 'dev/cxl/afu0.0s'), device };
-  };
+  readonly serveOwn: Serve = (args, cpu) =>
+    this.#serve([process.execPath, compiled('device.js')], args, cpu, 'dev/cxl/afu0.0s');
+
+  /** The memcpy accelerator. */
+  readonly serveCopier: Serve = (args, cpu) =>
+    this.#serve([process.execPath, compiled('copier.js')], args, cpu, 'dev/cxl/afu0.0s');
+
+  /** `node` with these arguments, to its end. */
+  runNode(args: readonly string[]): Promise<string> {
+    return this.#workshop.run(process.execPath, args);
+  }
+
+  /** `afukit serve` as a user starts it. */
+  serveCli(): Promise<Device> {
+    return this.#workshop.serve(mountPoint => [process.execPath, cli, 'serve', '--mount', mountPoint], 'serving on');
+  }
+
+  npm(args: readonly string[]): Promise<string> {
+    return this.#workshop.run('npm', args);
+  }
 }

@@ -9,14 +9,23 @@ export interface Spread {
   readonly values: readonly number[];
 }
 
-/** The value below which `share` (0 to 1) of them lie, of values in ascending order. */
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.floor((sorted.length - 1) * share)]!;
-}
-
 /** @throws RangeError without values */
 export function spreadOf(values: readonly number[]): Spread {
   if (values.length === 0) throw new RangeError('no values to take the median of');
   const sorted = values.toSorted((a, b) => a - b);
-  return { median: quantile(sorted, 0.5), p10: quantile(sorted, 0.1), p90: quantile(sorted, 0.9), values };
+  const last = sorted.length - 1;
+  const tenth = Math.floor(last / 10);
+  const median = (sorted[Math.floor(last / 2)]! + sorted[Math.ceil(last / 2)]!) / 2;
+  return { median, p10: sorted[tenth]!, p90: sorted[last - tenth]!, values };
+}
+
+/**
+ * The ratios of what was measured side by side, round by round: a machine that is slow in one round is slow for both. Where
+ * one of them has more rounds, that of the medians is all there is.
+ */
+export function ratiosOf(own: Spread, other: Spread): Spread {
+  const paired = own.values.length === other.values.length;
+  return spreadOf(
+    paired ? own.values.map((value, round) => value / other.values[round]!) : [own.median / other.median],
+  );
 }

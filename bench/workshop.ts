@@ -13,6 +13,8 @@ const READY_MS = 15_000;
 export interface Device {
   readonly mountPoint: string;
   readonly pid: number;
+  /** From its start until it said that it is ready, in milliseconds. */
+  readonly readyMs: number;
   /** Ends it and takes its mount away. */
   stop(): Promise<void>;
 }
@@ -67,21 +69,23 @@ export class Workshop {
     throw new Error(`${[command, ...args].join(' ')}\n${how}: ${stderr().trim()}`);
   }
 
-  /** Starts a device server, whose command line is `command(mountPoint)`, and waits until it says that it is ready. */
-  async serve(command: (mountPoint: string) => readonly string[]): Promise<Device> {
+  /** Starts a device server, whose command line is `command(mountPoint)`, and waits until it has printed `readyText`. */
+  async serve(command: (mountPoint: string) => readonly string[], readyText: string): Promise<Device> {
     const mountPoint = join(this.directory, `mount-${++this.#mounts}`);
     mkdirSync(mountPoint);
     const [program, ...args] = command(mountPoint);
+    const began = performance.now();
     const { child, stdout, stderr, ended } = this.#start(program!, args);
     const timer = setTimeout(() => kill(child), READY_MS);
-    const ready = new Promise<true>(resolve => {
+    const ready = new Promise<number>(resolve => {
       child.stdout!.on('data', () => {
-        if (stdout().includes('ready\n')) resolve(true);
+        if (stdout().includes(readyText)) resolve(performance.now() - began);
       });
     });
-    const failed = (await Promise.race([ready, ended])) !== true;
+    const readyMs = await Promise.race([ready, ended]);
     clearTimeout(timer);
-    if (failed) throw new Error(`${program} ${args.join(' ')} did not get ready: ${stderr().trim()}`);
+    if (typeof readyMs !== 'number')
+      throw new Error(`${program} ${args.join(' ')} did not get ready: ${stderr().trim()}`);
     const stop = async (): Promise<void> => {
       child.kill('SIGTERM');
       const impatience = setTimeout(() => kill(child), READY_MS);
@@ -91,7 +95,7 @@ export class Workshop {
       rmdirSync(mountPoint);
       if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended badly: ${stderr().trim()}`);
     };
-    return { mountPoint, pid: child.pid!, stop };
+    return { mountPoint, pid: child.pid!, readyMs, stop };
   }
 
   #start(

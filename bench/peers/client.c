@@ -1,9 +1,9 @@
 /*
- * The measuring reader of benchmarks P2 to P5: opens a cxl device file, starts it and times what a program sees of it.
+ * The measuring reader of benchmarks P2 to P4: opens a cxl device file, starts it and times what a program sees of it.
  * It does not know who serves the file. Prints one line of JSON.
  *
  *     cc -O2 -o client client.c
- *     ./client FILE MODE [--count N] [--warmup N] [--ms M] [--open M] [--cpu C]
+ *     ./client FILE MODE [--count N] [--warmup N] [--ms M] [--cpu C] [--server PID]
  *
  * read        N blocking reads: nanoseconds per read, events per second
  * poll-read   the same with a poll() before each read
@@ -11,137 +11,52 @@
  *             last event of that read to its return. Wakes whose event was older than the sleep are counted apart
  *             (already_pending), since nothing was woken by them.
  * throughput  reads for M milliseconds as fast as they come: events and reads per second
- * idle        `read`, with M files open and started in all, of which one is read
+ *
+ * With --server the latency modes look now and then, between two samples, whether the server's main thread ran last on
+ * the CPU where we are: `same_cpu` is the share of looks at which it did.
  */
 #define _GNU_SOURCE
-#include "cxl.h"
+#include "reader.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <poll.h>
-#include <sched.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 struct options {
     const char *file;
     size_t count;
     size_t warmup;
     uint64_t milliseconds;
-    size_t open;
     int cpu;
+    int server;
 };
 
-/* Latencies of one run, and the events that came with them. */
-struct samples {
-    uint64_t *ns;
-    size_t count;
-    uint64_t events;
-    uint64_t elapsed_ns;
+/* ---- where the server is --------------------------------------------------------------------------------------- */
+
+enum { READS_PER_LOOK = 50 };
+
+struct looks {
+    int stat_fd; /* -1: nobody asked */
+    unsigned all;
+    unsigned same_cpu;
 };
 
-static char buffer[CXL_READ_MIN_SIZE];
-
-static void die(const char *what)
+static struct looks looks_at(int server)
 {
-    fprintf(stderr, "client: %s: %s\n", what, strerror(errno));
-    exit(1);
+    return (struct looks){.stat_fd = server ? open_proc(server, server, "stat") : -1};
 }
 
-/* ---- the device ------------------------------------------------------------------------------------------------ */
-
-static int open_started(const char *file)
+static void look(struct looks *looks)
 {
-    struct start_work work = {0};
-    int fd = open(file, O_RDWR | O_CLOEXEC);
-
-    if (fd < 0)
-        die(file);
-    if (ioctl(fd, CXL_START_WORK, &work) != 0)
-        die("START_WORK");
-    return fd;
+    if (looks->stat_fd < 0)
+        return;
+    looks->all++;
+    looks->same_cpu += cpu_of(looks->stat_fd) == sched_getcpu();
 }
 
-/* One read; returns how many whole events it brought, and the last of them. */
-static unsigned read_events(int fd, const char **last)
+static void print_looks(const struct looks *looks)
 {
-    ssize_t length = read(fd, buffer, sizeof(buffer));
-    unsigned events = 0;
-    struct event_header header;
-
-    if (length < 0)
-        die("read");
-    for (ssize_t at = 0; at < length; at += header.size, events++) {
-        if (length - at < (ssize_t)sizeof(header))
-            break;
-        memcpy(&header, buffer + at, sizeof(header));
-        if (header.size < sizeof(header) || header.size > length - at)
-            break;
-        *last = buffer + at;
-    }
-    if (events == 0) {
-        fprintf(stderr, "client: read returned %zd bytes without a whole event\n", length);
-        exit(1);
-    }
-    return events;
-}
-
-static uint64_t raised_at(const char *event)
-{
-    struct timed_event timed;
-
-    memcpy(&timed, event, sizeof(timed));
-    return timed.raised_at;
-}
-
-/* ---- statistics ------------------------------------------------------------------------------------------------ */
-
-static struct samples samples_for(size_t count)
-{
-    struct samples samples = {.ns = malloc((count ? count : 1) * sizeof(uint64_t))};
-
-    if (!samples.ns)
-        die("malloc");
-    memset(samples.ns, 0, count * sizeof(uint64_t)); /* no page faults while measuring */
-    return samples;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static uint64_t quantile(const struct samples *samples, unsigned percent)
-{
-    return samples->count ? samples->ns[(samples->count - 1) * percent / 100] : 0;
-}
-
-static double per_second(uint64_t n, uint64_t ns)
-{
-    return ns ? (double)n * 1e9 / (double)ns : 0;
-}
-
-/* Sorts the samples and prints what every latency mode reports; the caller closes the object. */
-static void print_latencies(const char *mode, struct samples *samples)
-{
-    double sum = 0;
-
-    qsort(samples->ns, samples->count, sizeof(uint64_t), by_value);
-    for (size_t i = 0; i < samples->count; i++)
-        sum += (double)samples->ns[i];
-    printf("{\"mode\":\"%s\",\"count\":%zu,\"events\":%" PRIu64 ",\"median_ns\":%" PRIu64 ",\"p10_ns\":%" PRIu64
-           ",\"p90_ns\":%" PRIu64 ",\"mean_ns\":%.0f,\"events_per_s\":%.0f",
-           mode, samples->count, samples->events, quantile(samples, 50), quantile(samples, 10), quantile(samples, 90),
-           samples->count ? sum / (double)samples->count : 0, per_second(samples->events, samples->elapsed_ns));
+    if (looks->all)
+        printf(",\"same_cpu\":%.3f", (double)looks->same_cpu / looks->all);
 }
 
 /* ---- modes ----------------------------------------------------------------------------------------------------- */
@@ -156,113 +71,86 @@ static void wait_readable(int fd)
     }
 }
 
-static struct samples time_reads(const struct options *options, int fd, bool poll_first)
+static void time_reads(const struct options *options, const char *mode, bool poll_first)
 {
     struct samples samples = samples_for(options->count);
-    const char *last;
-    uint64_t began, before;
+    struct looks looks = looks_at(options->server);
+    int fd = open_started(options->file, ACTIVE);
+    uint64_t raised_at, before;
 
     for (size_t i = 0; i < options->warmup; i++)
-        read_events(fd, &last);
-    began = before = monotonic_ns();
+        read_events(fd, &raised_at);
+    before = monotonic_ns();
     while (samples.count < options->count) {
         uint64_t now;
 
         if (poll_first)
             wait_readable(fd);
-        samples.events += read_events(fd, &last);
+        samples.events += read_events(fd, &raised_at);
         now = monotonic_ns();
         samples.ns[samples.count++] = now - before;
+        samples.elapsed_ns += now - before;
         before = now;
+        if (samples.count % READS_PER_LOOK == 0) {
+            look(&looks);
+            before = monotonic_ns();
+        }
     }
-    samples.elapsed_ns = before - began;
-    return samples;
+    print_latencies(mode, &samples);
+    print_looks(&looks);
+    puts("}");
 }
 
 static void run_read(const struct options *options)
 {
-    struct samples samples = time_reads(options, open_started(options->file), false);
-
-    print_latencies("read", &samples);
-    puts("}");
+    time_reads(options, "read", false);
 }
 
 static void run_poll_read(const struct options *options)
 {
-    struct samples samples = time_reads(options, open_started(options->file), true);
-
-    print_latencies("poll-read", &samples);
-    puts("}");
-}
-
-static void run_idle(const struct options *options)
-{
-    struct rlimit limit;
-    struct samples samples;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < options->open + 64) {
-        limit.rlim_cur = options->open + 64;
-        if (limit.rlim_max < limit.rlim_cur)
-            limit.rlim_max = limit.rlim_cur;
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-            die("RLIMIT_NOFILE");
-    }
-    for (size_t i = 1; i < options->open; i++)
-        open_started(options->file);
-    samples = time_reads(options, open_started(options->file), false);
-    print_latencies("idle", &samples);
-    printf(",\"open\":%zu}\n", options->open);
+    time_reads(options, "poll-read", true);
 }
 
 static void run_wake(const struct options *options)
 {
     struct samples samples = samples_for(options->count);
-    int fd = open_started(options->file);
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event interest = {.events = EPOLLIN, .data.fd = fd};
+    struct looks looks = looks_at(options->server);
+    int fd = open_started(options->file, ACTIVE);
+    int epoll = epoll_on(fd);
     size_t already_pending = 0;
     uint64_t began = monotonic_ns();
 
-    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &interest) != 0)
-        die("epoll");
     for (size_t i = 0; i < options->warmup + options->count; i++) {
-        struct epoll_event ready;
-        uint64_t slept_at = monotonic_ns();
-        const char *last;
         unsigned events;
-        uint64_t now, raised;
+        uint64_t ns = time_wake(epoll, fd, &events);
 
-        if (epoll_wait(epoll, &ready, 1, -1) != 1)
-            die("epoll_wait");
-        events = read_events(fd, &last);
-        now = monotonic_ns();
         if (i < options->warmup) {
-            began = now;
+            began = monotonic_ns();
             continue;
         }
-        raised = raised_at(last);
         samples.events += events;
-        if (raised < slept_at)
+        if (ns == 0)
             already_pending++;
         else
-            samples.ns[samples.count++] = now - raised;
+            samples.ns[samples.count++] = ns;
+        look(&looks);
     }
     samples.elapsed_ns = monotonic_ns() - began;
     print_latencies("wake", &samples);
+    print_looks(&looks);
     printf(",\"already_pending\":%zu}\n", already_pending);
 }
 
 static void run_throughput(const struct options *options)
 {
-    int fd = open_started(options->file);
-    uint64_t reads = 0, events = 0, began, now;
-    const char *last;
+    int fd = open_started(options->file, ACTIVE);
+    uint64_t reads = 0, events = 0, raised_at, began, now;
 
     for (size_t i = 0; i < options->warmup; i++)
-        read_events(fd, &last);
+        read_events(fd, &raised_at);
     began = monotonic_ns();
     do {
-        events += read_events(fd, &last);
+        events += read_events(fd, &raised_at);
         reads++;
         now = monotonic_ns();
     } while (now - began < options->milliseconds * 1000000u);
@@ -276,36 +164,28 @@ static const struct mode {
     const char *name;
     void (*run)(const struct options *options);
 } modes[] = {
-    {"read", run_read},   {"poll-read", run_poll_read}, {"wake", run_wake}, {"throughput", run_throughput},
-    {"idle", run_idle},
+    {"read", run_read},
+    {"poll-read", run_poll_read},
+    {"wake", run_wake},
+    {"throughput", run_throughput},
 };
 
 /* ---- command line ---------------------------------------------------------------------------------------------- */
 
 static int usage(void)
 {
-    fputs("usage: client FILE read|poll-read|wake|throughput|idle\n"
-          "              [--count N] [--warmup N] [--ms M] [--open M] [--cpu C]\n",
+    fputs("usage: client FILE read|poll-read|wake|throughput\n"
+          "              [--count N] [--warmup N] [--ms M] [--cpu C] [--server PID]\n",
           stderr);
     return 2;
-}
-
-static void pin_to(int cpu)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET((size_t)cpu, &set);
-    if (sched_setaffinity(0, sizeof(set), &set) != 0)
-        die("--cpu");
 }
 
 static bool parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {
         {"count", required_argument, NULL, 'n'}, {"warmup", required_argument, NULL, 'w'},
-        {"ms", required_argument, NULL, 'm'},    {"open", required_argument, NULL, 'o'},
-        {"cpu", required_argument, NULL, 'c'},   {0},
+        {"ms", required_argument, NULL, 'm'},    {"cpu", required_argument, NULL, 'c'},
+        {"server", required_argument, NULL, 's'}, {0},
     };
 
     for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -313,8 +193,8 @@ static bool parse_options(int argc, char **argv, struct options *options)
         case 'n': options->count = strtoul(optarg, NULL, 10); break;
         case 'w': options->warmup = strtoul(optarg, NULL, 10); break;
         case 'm': options->milliseconds = strtoul(optarg, NULL, 10); break;
-        case 'o': options->open = strtoul(optarg, NULL, 10); break;
         case 'c': options->cpu = atoi(optarg); break;
+        case 's': options->server = atoi(optarg); break;
         default: return false;
         }
     }
@@ -323,7 +203,7 @@ static bool parse_options(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.count = 20000, .warmup = 1000, .milliseconds = 1000, .open = 1, .cpu = -1};
+    struct options options = {.count = 20000, .warmup = 1000, .milliseconds = 1000, .cpu = -1};
 
     if (!parse_options(argc, argv, &options))
         return usage();
