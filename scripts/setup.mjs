@@ -44,7 +44,7 @@ export function prepare() {
     step('installing dependencies (npm ci) ...', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
   }
   const built = changed(stamp);
-  const sources = ['src', 'test', 'bench', 'examples'].filter(path => existsSync(at(path)));
+  const sources = ['src', 'test', 'bench', 'storm', 'examples'].filter(path => existsSync(at(path)));
   if (built < Math.max(changed('tsconfig.json'), changed('package.json'), ...sources.map(newestSource))) {
     // What is gone from the sources must not be run.
     rmSync(at('dist'), { recursive: true, force: true });

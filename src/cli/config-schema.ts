@@ -2,6 +2,7 @@ import * as v from 'valibot';
 
 import type { AfuModel, StockModelName } from '../afu/index.ts';
 import { MAX_ADAPTERS, MAX_PROCESS_ELEMENTS, MAX_SLICES, type AfuDriver, type AfuOptions } from '../core/index.ts';
+import { defineDriver } from '../driver/index.ts';
 import type { AdapterConfig, AfukitConfig } from './define-config.ts';
 import { stockOptions, timing, whole } from './stock-options.ts';
 
@@ -9,9 +10,18 @@ import { stockOptions, timing, whole } from './stock-options.ts';
 const named = (value: unknown): boolean => typeof (value as { name?: unknown } | null)?.name === 'string';
 const attaches = (value: unknown): boolean => typeof (value as { attach?: unknown } | null)?.attach === 'function';
 const driverOrFile = v.custom<AfuDriver | string>(
-  value => (typeof value === 'string' ? value !== '' : named(value)),
-  'must be a driver with a name, or the path of its file',
+  value => (typeof value === 'string' ? value !== '' : isDriver(value)),
+  'must be a driver with a name and functions that are not async, or the path of its file',
 );
+
+function isDriver(value: unknown): boolean {
+  try {
+    return named(value) && defineDriver(value as AfuDriver) === value;
+  } catch {
+    return false;
+  }
+}
+
 const model = v.custom<AfuModel>(
   value => named(value) && attaches(value),
   'must be the name of a stock model, or an object with a name and attach(element)',
@@ -109,6 +119,16 @@ const afu = v.lazy((input): v.GenericSchema => {
   if (Object.hasOwn(byName, name)) return byName[name as keyof typeof byName];
   return v.object({ model: v.custom(() => false, `unknown model "${name}"; the stock models are ${stockNames}`) });
 });
+/** Of a user or group; the number after the last means nobody, and to leave things as they are. */
+const LAST_ID = 0xffff_fffe;
+const nameOrId = v.union([
+  v.pipe(
+    v.string(),
+    v.check(text => !/^\d+$/.test(text) || Number(text) <= LAST_ID, `must be a name, or a number up to ${LAST_ID}`),
+  ),
+  whole(0, LAST_ID),
+]);
+
 /** A configuration that was checked; its AFUs have their byte arrays as such. */
 export interface CheckedConfig {
   readonly adapters: readonly (Omit<AdapterConfig, 'afus'> & { readonly afus: readonly unknown[] })[];
@@ -143,8 +163,8 @@ export const configSchema: v.GenericSchema<unknown, CheckedConfig> = v.strictObj
   callbackBudgetMs: v.optional(v.pipe(v.number(), v.minValue(0))),
   permissions: v.optional(
     v.strictObject({
-      owner: v.optional(v.union([v.string(), whole(0, 0xffff_fffe)])),
-      group: v.optional(v.union([v.string(), whole(0, 0xffff_fffe)])),
+      owner: v.optional(nameOrId),
+      group: v.optional(nameOrId),
       mode: v.optional(v.union([whole(0, 0o777), v.pipe(v.string(), v.regex(/^0?[0-7]{3}$/, 'must be like "0660"'))])),
     }),
   ),

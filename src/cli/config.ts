@@ -127,7 +127,7 @@ async function id(database: 'passwd' | 'group', name: string | number): Promise<
   if (typeof name === 'number') return name;
   if (/^\d+$/.test(name)) return Number(name);
   try {
-    const { stdout } = await promisify(execFile)('getent', [database, name]);
+    const { stdout } = await promisify(execFile)('getent', ['--', database, name]);
     return Number(stdout.split(':')[2]);
   } catch {
     throw new UserError(`permissions: no ${database === 'passwd' ? 'user' : 'group'} "${name}" on this machine`);

@@ -1,7 +1,8 @@
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
+import { thrownText } from '../core/index.ts';
 import { UserError } from './verb.ts';
 
 /** Where this package's own entries are, so that a file finds `afukit` also where its project has not installed it. */
@@ -34,7 +35,9 @@ export async function loadFile(path: string, name: string): Promise<unknown> {
   });
   let exported: unknown;
   try {
-    exported = (await jiti.import<{ default?: unknown }>(path)).default;
+    // jiti would leave .mjs, and .js in a project of modules, to Node.
+    const how = { filename: path, async: true, forceTranspile: true };
+    exported = ((await jiti.evalModule(await readFile(path, 'utf8'), how)) as { default?: unknown }).default;
     if (typeof exported === 'function') exported = await (exported as () => unknown)();
   } catch (error) {
     throw new UserError(`${name}: cannot be loaded: ${oneLine(error)}`, { cause: error });
@@ -52,9 +55,9 @@ export async function exists(path: string): Promise<boolean> {
 
 /** On one line, with the place that a syntax error names on a line of its own. */
 function oneLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error)
+  return thrownText(error instanceof Error ? error.message : error)
     .split('\n')
     .map(line => line.trim())
-    .filter(line => line !== '' && !line.startsWith('- '))
+    .filter(line => line !== '' && !line.startsWith('- ') && line !== 'Require stack:')
     .join(': ');
 }

@@ -22,7 +22,16 @@ export interface Verb {
 }
 
 /** A user's mistake: one line on stderr and exit status 2, never a stack trace. */
-export class UserError extends Error {}
+export class UserError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message.replaceAll(/\p{Cc}/gu, escaped), options);
+  }
+}
+
+/** A control character that came from a file or an argument, as JavaScript writes it. */
+function escaped(character: string): string {
+  return character === '\n' ? '\\n' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
 
 /** Exit status after a {@link UserError}. */
 export const USER_ERROR_STATUS = 2;

@@ -1,3 +1,4 @@
+import { thrownText } from './errors.ts';
 import { MAX_LARGE_EVENT_DATA } from '../abi/events.ts';
 import type { Afu } from './afu.ts';
 import type { Context } from './context.ts';
@@ -82,7 +83,7 @@ export function driverOpsForm(ops: unknown): { readonly form: DriverOpsForm } | 
   try {
     return checkedForm(ops);
   } catch (error) {
-    return { problem: `driver ops cannot be looked at: ${String(error)}` };
+    return { problem: `driver ops cannot be looked at: ${thrownText(error)}` };
   }
 }
 

@@ -2,6 +2,15 @@ import { Errno, errnoText, type ErrnoCode } from '../abi/errno.ts';
 
 const brand = Symbol.for('afukit.CxlError');
 
+/** Whatever was thrown, as text: an object may refuse to be made one. */
+export function thrownText(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return 'an object that has no text';
+  }
+}
+
 /**
  * A system call's failure, in the shape of Node's own system errors: `code` is the errno's name, `errno` its negative
  * number and `syscall` the operation (`read`, `ioctl`, `open` ...).

@@ -5,6 +5,7 @@ import {
   type AfuDriver,
   type ControlFile,
   type DriverModule,
+  thrownText,
 } from '../core/index.ts';
 import { ModuleTable } from '../driver/index.ts';
 import { columns } from './columns.ts';
@@ -45,14 +46,20 @@ export class Modules {
         const text = new TextDecoder().decode(bytes).trim();
         try {
           await this.command(text);
-          this.#log(`modules: ${text}: done`);
+          this.#say(`${text}: done`);
         } catch (error) {
           // The writer sees an errno only.
-          this.#log(`modules: ${text}: ${error instanceof Error ? error.message : String(error)}`);
+          this.#say(`${text}: ${error instanceof Error ? error.message : thrownText(error)}`);
           throw error instanceof CxlError ? error : new CxlError('EINVAL', 'write', text, { cause: error });
         }
       },
     };
+  }
+
+  /** One line, whatever was written: who may write need not be who reads the log. */
+  #say(text: string): void {
+    const line = text.replaceAll(/\p{Cc}/gu, ' ');
+    this.#log(`modules: ${line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}...` : line}`);
   }
 
   /** One line for each module, in the manner of lsmod(8). */
@@ -72,17 +79,18 @@ export class Modules {
     return columns([['Module', 'Gen', 'State', 'Refs', 'Bound to', 'Used by', 'File'], ...rows]);
   }
 
-  /** @throws CxlError EINVAL for anything but the three commands; ENOENT; EBUSY */
+  /** @throws CxlError EINVAL for anything but the three commands; ENOENT; EBUSY; EEXIST */
   async command(text: string): Promise<void> {
     const [verb = '', name, ...rest] = text.trim().split(/\s+/);
-    const run = commands[verb];
+    const run = Object.hasOwn(commands, verb) ? commands[verb] : undefined;
     if (!run || name === undefined) throw new CxlError('EINVAL', 'write', USAGE);
     await run(this, name, rest);
   }
 
   /**
    * Loads a driver from a file and binds it to the AFUs named.
-   * @throws CxlError ENOENT for an AFU that is not there; EINVAL for none; and what loading throws
+   * @throws CxlError ENOENT for an AFU that is not there; EINVAL for none; EEXIST when a driver of that name is loaded; and
+   * what loading throws
    */
   async load(file: string, names: readonly string[]): Promise<DriverModule> {
     if (names.length === 0) throw new CxlError('EINVAL', 'load', USAGE);
@@ -112,6 +120,9 @@ export class Modules {
     return module;
   }
 }
+
+/** Characters. */
+const LONGEST_LINE = 500;
 
 const USAGE = '"load FILE afuC.S ...", "unload NAME" or "reload NAME"';
 

@@ -36,9 +36,16 @@ export class ModuleTable {
     for (const afu of afus) afu.bindDriver(undefined);
   }
 
-  /** Takes in a new module and binds it to `afus`. */
+  /**
+   * Takes in a new module and binds it to `afus`.
+   * @throws CxlError EEXIST when another one of that name is loaded, as insmod(8) says
+   */
   load(driver: AfuDriver, afus: readonly Afu[]): DriverModule {
     const module = DriverModule.of(driver);
+    const { name } = module;
+    if (this.modules.some(each => each !== module && each.name === name && each.state === 'live')) {
+      throw new CxlError('EEXIST', 'load', `driver ${name} is loaded: reload it, or unload it first`);
+    }
     this.#modules.add(module);
     for (const afu of afus) afu.bindDriver(module);
     return module;

@@ -29,11 +29,25 @@ export class FuseError extends Error {
 
 /** The positive errno in a thrown value's numeric `errno` (of either sign), or undefined when it has none. */
 export function errnoOf(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null || !('errno' in error)) return undefined;
-  const { errno } = error;
+  if (typeof error !== 'object' || error === null) return undefined;
+  let errno: unknown;
+  try {
+    ({ errno } = error as { errno?: unknown });
+  } catch {
+    return undefined;
+  }
   if (typeof errno !== 'number' || !Number.isInteger(errno) || errno === 0) return undefined;
   const positive = Math.abs(errno);
   return positive <= MAX_ERRNO ? positive : undefined;
+}
+
+/** Whatever was thrown, as text: an object may refuse to be made one. */
+export function thrownText(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return 'an object that has no text';
+  }
 }
 
 /** Whether the kernel takes this number as an answer. */

@@ -1,4 +1,5 @@
 // Open files and open directories, by the number (`fh`) that the kernel sends with each request.
+import { thrownText } from './errors.ts';
 import type { Link } from './link.ts';
 import type { Node, OpenFile, Poller } from './types.ts';
 
@@ -47,7 +48,7 @@ export class Handle implements Poller {
     try {
       file?.release?.();
     } catch (error) {
-      this.#link.warn(`RELEASE of "${this.name}" (node ${this.nodeId}): release threw ${String(error)}`);
+      this.#link.warn(`RELEASE of "${this.name}" (node ${this.nodeId}): release threw ${thrownText(error)}`);
     }
   }
 }

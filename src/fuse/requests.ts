@@ -1,5 +1,5 @@
 // READ, WRITE and IOCTL while they wait for their one answer.
-import { FuseError, isErrno } from './errors.ts';
+import { FuseError, isErrno, thrownText } from './errors.ts';
 import type { Handle } from './handles.ts';
 import { BODY } from './link.ts';
 import type { Link } from './link.ts';
@@ -143,7 +143,7 @@ export abstract class AnyRequest implements Request {
     try {
       cancel();
     } catch (error) {
-      this.complain(`cancel threw ${String(error)}`);
+      this.complain(`cancel threw ${thrownText(error)}`);
     }
   }
 

@@ -1,7 +1,7 @@
 // What the operations share: the session's state, and how a handler's request is run to its one answer.
 import { constants } from 'node:os';
 
-import { errnoOf } from './errors.ts';
+import { errnoOf, thrownText } from './errors.ts';
 import { Handles } from './handles.ts';
 import { Inodes } from './inodes.ts';
 import { Link } from './link.ts';
@@ -92,10 +92,10 @@ function threw(request: AnyRequest, error: unknown): void {
 
 /** One line: koffi's reason for not loading goes on for many. */
 function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+  return (error instanceof Error ? error.message : thrownText(error)).split('\n', 1)[0] ?? '';
 }
 
 /** The stack when there is one: the fault is in a handler, and its author wants to know where. */
 export function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  return error instanceof Error ? (error.stack ?? String(error)) : thrownText(error);
 }

@@ -250,6 +250,30 @@ const mistakes: readonly [what: string, file: string, text: string, said: readon
     [/interrupts: SCRATCH is no doorbell/],
   ],
   ['a doorbell period of 0', 'a.mjs', one(`{ model: 'echo', doorbellMs: 0 }`), [/afus\[1\]\.doorbellMs: must be 1/]],
+  [
+    'a driver whose hook is none',
+    'a.ts',
+    one(`{ model: 'ticker', driver: { name: 'mine', open: 1 } }`),
+    [/adapters\[0\]\.afus\[1\]\.driver: must be a driver with a name and functions that are not async/],
+  ],
+  [
+    'an owner that getent takes for an option',
+    'a.ts',
+    `export default { adapters: [{ afus: [{ model: 'echo' }] }], permissions: { owner: '--help' } };`,
+    [/permissions: no user "--help"/],
+  ],
+  [
+    'a group number that means nobody',
+    'a.mjs',
+    `export default { adapters: [{ afus: [{ model: 'echo' }] }], permissions: { group: '4294967295' } };`,
+    [/permissions\.group: must be a name, or a number up to 4294967294$/],
+  ],
+  [
+    'a name of two lines',
+    'a.ts',
+    `export default { adapters: [{ afus: [{ model: 'echo' }] }], 'a\\nb': 1 };`,
+    [/: a\\nb: unknown field "a\\nb"$/],
+  ],
   ['no model', 'a.ts', one('{}'), [/adapters\[0\]\.afus\[1\]\.model/]],
   ['no adapters', 'a.ts', 'export default {};', [/adapters/]],
   [

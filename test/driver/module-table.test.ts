@@ -25,6 +25,20 @@ describe('M4, point 1: the table of modules', () => {
     assert.deepEqual(table.boundTo(owner('a')), []);
   });
 
+  it('load: EEXIST while another module of that name is loaded, and nothing is bound; more AFUs for the same one', () => {
+    const module = owner('a');
+    const { afus, table } = tableOf(module, undefined);
+    assert.equal(
+      codeOf(() => table.load({ name: 'a' }, afus)),
+      'EEXIST',
+    );
+    assert.deepEqual([table.modules, afus[0]!.driver, afus[1]!.driver], [[module], module, undefined]);
+    assert.equal(table.load(module, [afus[1]!]), module);
+    assert.deepEqual(table.boundTo(module), [...afus]);
+    table.unload('a');
+    assert.equal(table.load({ name: 'a' }, afus).state, 'live');
+  });
+
   it('unload: ENOENT for an unknown name; EBUSY naming the holders while held, and still bound; then no driver', () => {
     const module = owner('a');
     const { afus, table } = tableOf(module, module);

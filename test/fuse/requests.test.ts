@@ -92,6 +92,28 @@ const faults: readonly (readonly [string, OpenFile['read'] & {}, number, RegExp 
     /threw Error: odd/,
   ],
   ['rejects', () => Promise.reject(new Error('later')), EIO, /threw Error: later/],
+  [
+    'throws an object that has no text',
+    () => {
+      throw Object.create(null);
+    },
+    EIO,
+    /READ of "dev".*threw an object that has no text/,
+  ],
+  [
+    'rejects with an object that has no text',
+    () => Promise.reject(Object.create(null)),
+    EIO,
+    /threw an object that has/,
+  ],
+  [
+    'throws what nobody may look at',
+    () => {
+      throw Object.defineProperty(new Error('odd'), 'errno', { get: () => assert.fail('looked at') });
+    },
+    EIO,
+    /threw Error: odd/,
+  ],
   ['rejects with an errno', () => Promise.reject(new FuseError('EINVAL')), EINVAL, undefined],
   ['resolves without an answer', () => Promise.resolve(), EIO, /the handler neither answered/],
   ['fails with a negative errno', request => void request.fail(-EBUSY), EIO, /fail\(-16\) is not a positive errno/],
