@@ -15,8 +15,9 @@ export const arrows = {
   devfs: { rooms: ['fuse', 'file', 'core', 'abi', 'driver', 'afu'], outside: ['node:', 'koffi'] },
   launch: { rooms: [], outside: ['node:'] },
   testing: { rooms: ['launch', 'devfs', 'fuse', 'file', 'driver', 'afu', 'core', 'abi'], outside: ['node:'] },
+  check: { rooms: ['devfs', 'fuse', 'file', 'core', 'abi', 'driver', 'afu'], outside: ['node:'] },
   cli: {
-    rooms: ['launch', 'devfs', 'fuse', 'file', 'core', 'abi', 'driver', 'afu', '.'],
+    rooms: ['check', 'launch', 'devfs', 'fuse', 'file', 'core', 'abi', 'driver', 'afu', '.'],
     outside: ['node:', 'jiti', 'koffi', 'valibot'],
   },
   '.': { rooms: ['devfs', 'file', 'core', 'abi', 'driver', 'afu', 'cli'], outside: ['node:diagnostics_channel'] },

@@ -6,7 +6,7 @@ import { thrownText } from '../core/index.ts';
 import { UserError } from './verb.ts';
 
 /** Where this package's own entries are, so that a file finds `afukit` also where its project has not installed it. */
-function ownEntries(): Record<string, string> {
+export function ownEntries(): Record<string, string> {
   const root = new URL('../../../', import.meta.url);
   const manifest = createRequire(import.meta.url)(fileURLToPath(new URL('package.json', root))) as {
     readonly exports: Readonly<Record<string, string | { readonly default: string }>>;

@@ -74,6 +74,37 @@ refuses, 2 when the command is none.`,
 On a terminal the last line shows how many events there are and how many in a second.`,
     load: async () => (await import('./watch.ts')).watch,
   },
+  check: {
+    summary: "explore every interleaving of readers, events and a card's life, with a driver of yours or without",
+    usage:
+      '[DRIVER] [--quick] [--scenario NAME] [--depth N] [--time S] [--seed N] [--replay FILE] [--out FILE] [--list] [--json]',
+    options: {
+      quick: { type: 'boolean' },
+      scenario: { type: 'string' },
+      depth: { type: 'string' },
+      time: { type: 'string' },
+      seed: { type: 'string' },
+      replay: { type: 'string' },
+      out: { type: 'string' },
+      list: { type: 'boolean' },
+      json,
+    },
+    takesFile: true,
+    help: `  DRIVER              the file of a driver, as a config names it; without it afukit itself is checked
+  --quick             a part of each scenario, in seconds
+  --scenario NAME     that one only
+  --depth N           at most N steps in a row, and then all that are so short
+  --time S            at most S seconds for each scenario
+  --seed N            tries steps in another order for each N
+  --replay FILE       runs the steps of FILE again, instead
+  --out FILE          where the steps that lead to a violation are written
+                      (default: afukit-check-SCENARIO.json in the current directory)
+  --list              the scenarios, and what each is about
+  --json              one JSON object per scenario instead of text
+
+The exit status is 1 when a violation was found.`,
+    load: async () => (await import('./check.ts')).check,
+  },
 };
 
 const helpOption = { help: { type: 'boolean', short: 'h' } } as const;
@@ -120,7 +151,8 @@ function parse(name: string, verb: Verb, args: readonly string[]): ReturnType<ty
   const rest = args.slice(end);
   try {
     const options = { ...verb.options, ...helpOption };
-    const parsed = parseArgs({ args: args.slice(0, end), options, allowPositionals: false });
+    const parsed = parseArgs({ args: args.slice(0, end), options, allowPositionals: verb.takesFile === true });
+    if (verb.takesFile) return parsed;
     return { ...parsed, positionals: rest[0] === '--' ? rest.slice(1) : rest };
   } catch (error) {
     throw new UserError(`${(error as Error).message.replace(/\. .*/s, '')} (afukit ${name} --help)`);

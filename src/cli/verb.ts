@@ -3,7 +3,7 @@ import type { ParseArgsConfig } from 'node:util';
 /** What the command line gave a verb. */
 export interface Arguments {
   readonly values: Readonly<Record<string, string | boolean | undefined>>;
-  /** What follows the options; for `run`, the program and its arguments. */
+  /** What is no option: for `run`, the program and its arguments; for `check`, a file. */
   readonly rest: readonly string[];
 }
 
@@ -15,8 +15,10 @@ export interface Verb {
   /** Printed below the usage, one entry for each option. */
   readonly options: NonNullable<ParseArgsConfig['options']>;
   readonly help: string | (() => Promise<string>);
-  /** Whether anything but options may follow. */
+  /** Whether a program with its own options may follow. */
   readonly takesRest?: boolean;
+  /** Whether a file may stand among the options. */
+  readonly takesFile?: boolean;
   /** The verb's code is loaded when it is called, so that help stays quick. Returns the exit status. */
   readonly load: () => Promise<(args: Arguments) => Promise<number>>;
 }

@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { commands, usageOf } from '../../src/devfs/index.ts';
 import { afukit, packageRoot, place, refused } from '../support/cli.ts';
 
-const verbs = ['demo', 'serve', 'run', 'ls', 'inject', 'watch'];
+const verbs = ['demo', 'serve', 'run', 'ls', 'inject', 'watch', 'check'];
 
 describe('the command line', { concurrency: 2 }, () => {
   for (const asked of ['--help', 'help']) {
@@ -31,6 +31,7 @@ describe('the command line', { concurrency: 2 }, () => {
     ls: ['--mount', 'AFUKIT_MOUNT', '--json'],
     inject: ['--mount', 'AFUKIT_MOUNT', ...new Set(commands.map(usageOf))],
     watch: ['--mount', 'AFUKIT_MOUNT', '--json'],
+    check: ['--quick', '--scenario', '--depth', '--time', '--seed', '--replay', '--out', '--list', '--json'],
   };
   for (const verb of verbs) {
     it(`afukit ${verb} --help names all of its options`, async t => {
@@ -48,7 +49,7 @@ describe('the command line', { concurrency: 2 }, () => {
   });
 
   const mistakes: readonly [args: readonly string[], said: RegExp][] = [
-    [['nonsense'], /"nonsense".*demo, serve, run, ls, inject, watch/],
+    [['nonsense'], /"nonsense".*demo, serve, run, ls, inject, watch, check/],
     [['--nonsense'], /"--nonsense"/],
     [['serve', '--nonsense'], /--nonsense.*afukit serve --help/],
     [['serve', 'extra'], /extra/],
