@@ -140,14 +140,23 @@ export class PendingEvents {
   replaceSource(source: DriverSource | null): DriverSource | null {
     const former = this.source;
     this.source = source;
-    const orphans = former?.handOver() ?? [];
-    // Of the driver events that were put back, the pull form's are orphans now; the fetch form's are its driver's again.
-    const adopts = orphans.length > 0;
-    const kept = this.#kept.flatMap(token => (token !== DRIVER_EVENT ? [token] : adopts ? [ORPHAN] : []));
-    while (kept.filter(token => token === ORPHAN).length < this.#orphans.length + orphans.length) kept.push(ORPHAN);
-    this.#kept = kept;
-    this.#orphans.push(...orphans);
+    const given = former?.handOver() ?? [];
+    const orphans = this.#orphans.splice(0);
+    const kept = this.#kept.splice(0);
+    for (const token of kept) {
+      // Of the driver events that were put back, the pull form's are orphans now, each in its place; the fetch form's are
+      // its driver's again.
+      const orphan = token === DRIVER_EVENT ? given.shift() : token === ORPHAN ? orphans.shift() : undefined;
+      if (orphan) this.#keepOrphan(orphan);
+      else if (token !== DRIVER_EVENT) this.#kept.push(token);
+    }
+    for (const orphan of given) this.#keepOrphan(orphan);
     return former;
+  }
+
+  #keepOrphan(orphan: Uint8Array): void {
+    this.#orphans.push(orphan);
+    this.#kept.push(ORPHAN);
   }
 
   /** A driver event that comes from no source: read before what the source has. */
@@ -155,8 +164,7 @@ export class PendingEvents {
     const bytes = new Uint8Array(EVENT_HEADER_SIZE + data.length);
     putDriverHeader(bytes, 0, this.#context.pe, data.length);
     bytes.set(data, EVENT_HEADER_SIZE);
-    this.#orphans.push(bytes);
-    this.#kept.push(ORPHAN);
+    this.#keepOrphan(bytes);
     this.#raised(DRIVER_EVENT, true);
   }
 

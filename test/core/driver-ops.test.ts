@@ -1,7 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DriverOps } from '../../src/core/index.ts';
-import { asleep, codeOf, drain, driverForms, FetchDriver, owner, read, READY, rig, startedRig } from './rig.ts';
+import {
+  asleep,
+  codeOf,
+  drain,
+  driverForms,
+  failedRead,
+  FetchDriver,
+  owner,
+  PullDriver,
+  read,
+  READY,
+  rig,
+  startedRig,
+} from './rig.ts';
 
 const mine = owner('bad');
 const nothing = (): void => {};
@@ -173,6 +186,16 @@ describe('replacing driver ops', () => {
     assert.equal(context.poll(), 0);
     context.driverEventsPending(1);
     assert.deepEqual(drain(context), ['driver 1']);
+  });
+
+  it('an event of the pull form that did not arrive stays before one that was injected after it (found by afukit check)', () => {
+    const { context } = startedRig();
+    const driver = new PullDriver(context);
+    driver.post(1);
+    failedRead(context);
+    context.raiseDriverEvent(Uint8Array.of(2));
+    new PullDriver(context).post(3);
+    assert.deepEqual(drain(context), ['driver 1', 'driver 2', 'driver 3']);
   });
 
   it('ops can be set before the work is started, and stay', () => {
