@@ -198,13 +198,14 @@ export class Context {
       this.putBack(bytes);
       throw error;
     }
-    if (size > 0) return size;
+    return size > 0 ? size : this.#tookNothing(size, room);
+  }
+
+  #tookNothing(size: number, room: number): 0 {
     this.#section.leave();
-    if (size === 0) {
-      this.#noteDrained();
-      return 0;
-    }
-    throw new CxlError('EMSGSIZE', 'read', `the next event of ${this.name} is larger than ${room} bytes`);
+    if (size < 0) throw new CxlError('EMSGSIZE', 'read', `the next event of ${this.name} is larger than ${room} bytes`);
+    this.#noteDrained();
+    return 0;
   }
 
   /** What {@link take} gave has reached its reader: it leaves the context. */

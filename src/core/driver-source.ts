@@ -38,7 +38,8 @@ export abstract class DriverSource {
   #watched = 0;
   /** When the call that is being watched began; 0 when none is. */
   #startedAt = 0;
-  #faulted = false;
+  /** The number of the call whose fault was said; -1: of none that matters. */
+  #faulted = -1;
   #overruns = 0;
   #warnedOfLibcxl = false;
 
@@ -89,7 +90,6 @@ export abstract class DriverSource {
   /** A callback is about to run in the atomic section. */
   protected begin(callback: DriverCallback): void {
     this.#callback = callback;
-    this.#faulted = false;
     if ((++this.#calls & this.#watched) === 0) this.#watch();
   }
 
@@ -100,7 +100,7 @@ export abstract class DriverSource {
 
   #watch(): void {
     const { sections } = this.context.afu.adapter;
-    if (this.#calls === ALL_WATCHED && sections === undefined) this.#watched = WATCHED_LATER;
+    if (this.#calls >= ALL_WATCHED && sections === undefined) this.#watched = WATCHED_LATER;
     this.#startedAt = performance.now();
     sections?.enter();
   }
@@ -135,14 +135,14 @@ export abstract class DriverSource {
   /** Sets the source aside and says why; of one call only the first fault is said. */
   protected fault(callback: DriverCallback, problem: string, error?: unknown): void {
     this.aside = true;
-    if (this.#faulted) return;
-    this.#faulted = true;
+    if (this.#faulted === this.#calls) return;
+    this.#faulted = this.#calls;
     this.#report(callback, `${problem}; not asked again until the driver posts`, error);
   }
 
   /** Another call, outside the atomic section: what it does wrong is said anew. */
   protected anotherCall(): void {
-    this.#faulted = false;
+    this.#faulted = -1;
   }
 
   /** An event of `dataSize` bytes, more than {@link LIBCXL_DATA}, goes to a reader. */

@@ -123,50 +123,66 @@ export class FetchSource extends DriverSource {
     try {
       event = this.ops.fetchEvent(this.context);
     } catch (error) {
-      this.threw('fetchEvent', error);
-      // Nothing was fetched: it is still there when the driver asks to be asked again.
-      this.#announced++;
-      this.end('fetchEvent');
-      return;
+      return this.#fetchFailed(error);
     }
     this.end('fetchEvent');
-    const dataSize = this.#checked(event);
-    const refused = dataSize < 0;
-    this.#events[this.#end] = refused && !isEvent(event) ? null : (event as DriverEvent);
-    this.#sizes[this.#end] = dataSize;
-    this.#results[this.#end] = refused ? -Errno.EINVAL : UNDECIDED;
-    this.#end++;
-    if (refused) return this.#giveBackLater();
+    const dataSize = this.#sizeOf(event as DriverEvent);
+    if (dataSize < 0) return this.#refuse(event);
+    this.#enqueue(event as DriverEvent, dataSize, UNDECIDED);
     if (dataSize > LIBCXL_DATA) this.overLibcxl('fetchEvent', dataSize);
     this.context.fetched(dataSize);
   }
 
-  #giveBackLater(): void {
+  #enqueue(event: DriverEvent | null, dataSize: number, result: number): void {
+    this.#events[this.#end] = event;
+    this.#sizes[this.#end] = dataSize;
+    this.#results[this.#end++] = result;
+  }
+
+  /** Nothing was fetched: it is still there when the driver asks to be asked again. */
+  #fetchFailed(error: unknown): void {
+    this.threw('fetchEvent', error);
+    this.#announced++;
+    this.end('fetchEvent');
+  }
+
+  /** The event's size, or -1 when it cannot be given to a reader: the driver may have returned anything. */
+  #sizeOf(event: DriverEvent): number {
+    try {
+      const { data, dataSize } = event;
+      const fits = dataSize >>> 0 === dataSize && dataSize <= data.length && dataSize <= this.maxDataSize;
+      return fits && data instanceof Uint8Array ? dataSize : -1;
+    } catch {
+      return -1;
+    }
+  }
+
+  /** Says why. */
+  #refuse(event: unknown): void {
+    this.#complain(event);
+    this.#enqueue(isEvent(event) ? event : null, 0, -Errno.EINVAL);
     this.context.afterUnlock(() => this.#giveBack());
   }
 
-  /** The event's size, or -1 when it cannot be given to a reader, with the reason said. */
-  #checked(event: unknown): number {
+  #complain(event: unknown): void {
     if (event === null) {
       // The announcements of a driver that has nothing must not hold back interrupts, faults and errors.
       const surplus = this.#announced + 1;
       this.#announced = 0;
       this.fault('fetchEvent', `had nothing though ${surplus} more had been announced, which are cancelled`);
-      return -1;
+      return;
     }
     if (!isEvent(event)) {
       this.wrong('fetchEvent', event, 'null or { dataSize, data: Uint8Array }');
-      return -1;
+      return;
     }
     try {
       const { dataSize, data } = event;
       const largest = Math.min(this.maxDataSize, data.length);
-      if (Number.isInteger(dataSize) && dataSize >= 0 && dataSize <= largest) return dataSize;
       this.fault('fetchEvent', `returned an event of ${String(dataSize)} bytes where ${largest} are possible`);
     } catch (error) {
       this.fault('fetchEvent', 'returned an event that cannot be looked at', error);
     }
-    return -1;
   }
 
   #delivered(event: DriverEvent | null, result: number): void {
@@ -185,6 +201,7 @@ export class FetchSource extends DriverSource {
   }
 }
 
+/** Never throws, whatever the value is. */
 function isEvent(value: unknown): value is DriverEvent {
   try {
     return (value as DriverEvent | null | undefined)?.data instanceof Uint8Array;

@@ -92,8 +92,12 @@ export class PendingEvents {
 
   /** Writes up to `most` whole events; returns their size, 0 when nothing is pending, or {@link TOO_LARGE}. */
   take(bytes: Uint8Array, offset: number, room: number, most: number): number {
-    let size = this.#takeOne(bytes, offset, room);
-    if (size <= 0) return size;
+    const size = this.#takeOne(bytes, offset, room);
+    return most > 1 && size > 0 ? size + this.#takeMore(bytes, offset + size, room - size, most) : size;
+  }
+
+  #takeMore(bytes: Uint8Array, offset: number, room: number, most: number): number {
+    let size = 0;
     while (this.#takenCount < most) {
       const next = this.#takeOne(bytes, offset + size, room - size);
       if (next <= 0) break;
@@ -175,17 +179,21 @@ export class PendingEvents {
   }
 
   #takeOne(bytes: Uint8Array, offset: number, room: number): number {
-    if (this.#kept.length > 0) {
-      const size = this.#takeToken(this.#kept[0]!, bytes, offset, room);
-      if (size > 0) this.#kept.shift();
-      return size;
-    }
-    if (this.source !== null) {
-      // Pending but too large: nothing of lower priority may overtake it.
-      const size = this.source.take(bytes, offset, room);
-      if (size > 0) this.#taken[this.#takenCount++] = DRIVER_EVENT;
-      if (size !== 0) return size;
-    }
+    if (this.#kept.length > 0) return this.#takeKept(bytes, offset, room);
+    const size = this.source === null ? 0 : this.source.take(bytes, offset, room);
+    if (size === 0) return this.#takeGeneric(bytes, offset, room);
+    // Pending but too large: nothing of lower priority may overtake it.
+    if (size > 0) this.#taken[this.#takenCount++] = DRIVER_EVENT;
+    return size;
+  }
+
+  #takeKept(bytes: Uint8Array, offset: number, room: number): number {
+    const size = this.#takeToken(this.#kept[0]!, bytes, offset, room);
+    if (size > 0) this.#kept.shift();
+    return size;
+  }
+
+  #takeGeneric(bytes: Uint8Array, offset: number, room: number): number {
     const token = this.#generic.next();
     return token === NO_EVENT ? 0 : this.#takeToken(token, bytes, offset, room);
   }

@@ -31,9 +31,8 @@ export class PollSource extends DriverSource {
       this.threw('eventPending', error);
     }
     this.end('eventPending');
-    if (pending === true) return !this.aside;
-    if (pending !== false) this.wrong('eventPending', pending, 'true or false');
-    return false;
+    if (pending !== true && pending !== false) this.wrong('eventPending', pending, 'true or false');
+    return pending === true && !this.aside;
   }
 
   override waiting(): number {
@@ -84,8 +83,11 @@ export class PollSource extends DriverSource {
   #takeNew(bytes: Uint8Array, offset: number, room: number): number {
     if (!this.pending()) return 0;
     const largest = EVENT_HEADER_SIZE + this.maxDataSize;
-    if (room >= largest) return this.#deliver(bytes, offset);
-    // How large the event is shows only when it is delivered.
+    return room >= largest ? this.#deliver(bytes, offset) : this.#deliverElsewhere(largest, bytes, offset, room);
+  }
+
+  /** How large the event is shows only when it is delivered. */
+  #deliverElsewhere(largest: number, bytes: Uint8Array, offset: number, room: number): number {
     const memory = scratch.length < largest ? new Uint8Array(largest) : scratch;
     // The driver may well read another context meanwhile.
     scratch = none;
@@ -106,7 +108,7 @@ export class PollSource extends DriverSource {
       this.threw('deliverEvent', error);
     }
     this.end('deliverEvent');
-    if (typeof dataSize !== 'number' || !(dataSize >= 0 && dataSize <= this.maxDataSize) || dataSize % 1 !== 0) {
+    if (typeof dataSize !== 'number' || dataSize >>> 0 !== dataSize || dataSize > this.maxDataSize) {
       return this.#wrongSize(dataSize);
     }
     if (dataSize > LIBCXL_DATA) this.overLibcxl('deliverEvent', dataSize);

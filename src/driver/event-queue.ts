@@ -107,13 +107,7 @@ export class EventQueue {
    * @throws CxlError EMSGSIZE when it is longer
    */
   post(payload: Uint8Array): boolean {
-    if (payload.length > this.maxDataSize) {
-      throw new CxlError(
-        'EMSGSIZE',
-        'post',
-        `${payload.length} bytes, an event of this queue holds ${this.maxDataSize}`,
-      );
-    }
+    if (payload.length > this.maxDataSize) throw this.#tooLong(payload.length);
     const { context } = this;
     if (context.driverOps !== this.#registered || context.drained) return this.#tooLate();
     const slot = this.#freeSlot() ?? this.#oldest();
@@ -121,6 +115,10 @@ export class EventQueue {
     this.#waiting[this.#tail++ & this.#mask] = slot.fill(payload);
     contextEventsPending(context, this.#form === 'fetch' ? this.#announcement() : 0);
     return true;
+  }
+
+  #tooLong(length: number): CxlError {
+    return new CxlError('EMSGSIZE', 'post', `${length} bytes, an event of this queue holds ${this.maxDataSize}`);
   }
 
   /** A closed context is posted to all the same: it reports that. */

@@ -12,10 +12,13 @@ import { CxlError, type Context } from '../core/index.ts';
  * C original: `afu_read` (drivers/misc/cxl/file.c).
  */
 export function takeForRead(context: Context, bytes: Uint8Array, offset: number, size: number, most?: number): number {
-  if (!context.afu.adapter.linkUp) throw new CxlError('EIO', 'read', `${context.afu.adapter.name} has no link`);
-  if (size < CXL_READ_MIN_SIZE)
-    throw new CxlError('EINVAL', 'read', `${size} bytes, not at least ${CXL_READ_MIN_SIZE}`);
+  if (size < CXL_READ_MIN_SIZE || !context.afu.adapter.linkUp) throw refusal(context, size);
   const taken = context.take(bytes, offset, size, most);
   if (taken === 0 && context.status === 'CLOSED') throw new CxlError('EIO', 'read', `${context.name} is CLOSED`);
   return taken;
+}
+
+function refusal({ afu }: Context, size: number): CxlError {
+  if (!afu.adapter.linkUp) return new CxlError('EIO', 'read', `${afu.adapter.name} has no link`);
+  return new CxlError('EINVAL', 'read', `${size} bytes, not at least ${CXL_READ_MIN_SIZE}`);
 }

@@ -23,6 +23,11 @@ export interface MountOptions extends SessionOptions {
   defaultPermissions?: boolean;
   /** How /dev/fuse is read. Default 'auto': the stream, or where Node lacks its binding, the parked read. */
   reader?: 'stream' | 'parked' | 'auto';
+  /**
+   * While a program asks often, wait for its next request for a moment (up to 50 µs) before sleeping; needs the package koffi
+   * and the stream. Costs no CPU when nobody asks. Default true.
+   */
+  spin?: boolean;
 }
 
 export interface Mount extends AsyncDisposable {
@@ -69,7 +74,7 @@ export async function mount(directory: string, root: DirectoryNode, options: Mou
     closeQuietly(fd);
     throw new MountError('EIO', `${path} was mounted but is not in /proc/self/mountinfo (another mount namespace?)`);
   }
-  const transport = transportFor(fd, there.minor, path, options.reader ?? 'auto');
+  const transport = transportFor(fd, there.minor, path, options);
   const session = new Session(transport, root, options);
   const mounted = new Mounted(path, there.minor, session);
   session.start();
@@ -85,10 +90,11 @@ function checkName(option: string, name: string): string {
   throw new MountError('EIO', `mount option ${option}: "${name}" may have only letters, digits and . _ : + @ -`);
 }
 
-function transportFor(fd: number, connection: number, path: string, reader: 'stream' | 'parked' | 'auto'): Transport {
+function transportFor(fd: number, connection: number, path: string, options: MountOptions): Transport {
+  const { reader = 'auto', spin = true } = options;
   if (reader !== 'parked' && pipeBinding()) {
     try {
-      return new StreamTransport(fd);
+      return new StreamTransport(fd, spin);
     } catch (cause) {
       // libuv may have made the descriptor non-blocking already, so there is no going back to the parked read.
       closeQuietly(fd);

@@ -24,7 +24,7 @@ import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import type { Mount, MountOptions } from '../../src/fuse/index.ts';
+import type { FileNode, Mount, MountOptions } from '../../src/fuse/index.ts';
 import { clearStaleMount, directory, mount, MountError, symlink, textFile } from '../../src/fuse/index.ts';
 import { parseMountinfo } from '../../src/fuse/mountinfo.ts';
 import { QueueDevice } from './device.ts';
@@ -377,6 +377,46 @@ async function startServer(t: TestContext, path: string, reader = 'auto', throug
   if (typeof line !== 'string') assert.fail('the server said nothing');
   const said: Said = JSON.parse(line);
   return { child, said };
+}
+
+for (const spin of [true, false]) {
+  test(
+    `spin: ${spin}: a busy reader gets every answer, at once or by way of the event loop, and timers run`,
+    options,
+    async t => {
+      let count = 0;
+      let ticks = 0;
+      const device: FileNode = {
+        kind: 'file',
+        attributes: () => ({ mode: 0o600, uid: 0, gid: 0 }),
+        open: () => ({
+          read(request) {
+            const answer = Buffer.from(String(count++));
+            if (count % 7 === 0) return new Promise(setImmediate).then(() => void request.replyWith(answer));
+            if (count % 5 === 0) return Promise.resolve().then(() => void request.replyWith(answer));
+            request.replyWith(answer);
+            return undefined;
+          },
+        }),
+      };
+      const path = scratch(t);
+      const mounted = await mount(path, directory({ device }), { spin });
+      cleanup(t, () => mounted.unmount());
+      const timer = setInterval(() => ticks++, 1);
+      cleanup(t, () => clearInterval(timer));
+      const client = python(
+        t,
+        path,
+        `
+fd = os.open(D + '/device', os.O_RDONLY)
+say(all(int(os.read(fd, 64)) == i for i in range(5000)))
+`,
+      );
+      assert.equal(await client.line(), 'True');
+      assert.ok(ticks > 0);
+      assert.equal(await client.ended, 0);
+    },
+  );
 }
 
 test('mount errors name what is wrong and what to do', options, async t => {

@@ -1,4 +1,4 @@
-// /dev/fuse read by libuv's event loop: one readiness, one read(2), one packet, no pool thread.
+// /dev/fuse read by libuv's event loop, no pool thread; what follows closely is read before the loop sleeps again.
 import { Socket } from 'node:net';
 import type { OnReadOpts, SocketConstructorOpts } from 'node:net';
 
@@ -6,6 +6,10 @@ import type { Transport } from '../types.ts';
 import { RECEIVE_BUFFER } from '../wire.ts';
 import { closeBacking, openBacking } from './backing.ts';
 import { sendTo, unexpected } from './device.ts';
+import { readerOf, Spinner } from './spin.ts';
+
+/** Packets after which koffi is loaded, to spin with: a server that hardly anybody asks does without. */
+const BUSY = 64;
 
 /** The part of Node's internal pipe handle that is used: uv_pipe_t, which takes any pollable descriptor. */
 interface PipeHandle {
@@ -42,28 +46,38 @@ export function pipeBinding(): PipeBinding | undefined {
 export class StreamTransport implements Transport {
   readonly #fd: number;
   readonly #handle: PipeHandle;
+  readonly #buffer: Uint8Array = new Uint8Array(RECEIVE_BUFFER);
+  #onPacket: (packet: Uint8Array, length: number) => void = () => {};
   #socket: Socket | undefined;
   #closed = false;
+  /** Packets until there is a spinner, when one is wanted. */
+  #untilSpinner: number;
+  #spinner: Spinner | undefined;
+  #handling = false;
+  /** Something was sent since the last packet came: its sender may well ask again. */
+  #sent = false;
+  #spinSoon = false;
 
   /** @throws Error when this Node has no pipe binding, or it does not take the descriptor; `fd` is then still the caller's */
-  constructor(fd: number) {
+  constructor(fd: number, spin = true) {
     const binding = pipeBinding();
     if (!binding) throw new Error("this Node has no process.binding('pipe_wrap'); use the reader 'parked'");
     this.#fd = fd;
+    this.#untilSpinner = spin ? BUSY : Infinity;
     this.#handle = new binding.Pipe(binding.constants.SOCKET);
     const status = this.#handle.open(fd);
     if (status) throw new Error(`the pipe binding did not take /dev/fuse (libuv error ${status})`);
   }
 
   start(onPacket: (packet: Uint8Array, length: number) => void, onClose: (error?: Error) => void): void {
-    const buffer = new Uint8Array(RECEIVE_BUFFER);
+    this.#onPacket = onPacket;
     const options: SocketConstructorOpts & { handle: PipeHandle; onread: OnReadOpts } = {
       handle: this.#handle,
       onread: {
-        buffer,
+        buffer: this.#buffer,
         // What read(2) put at the buffer's start: always one whole packet, /dev/fuse gives no less and no more.
         callback: length => {
-          onPacket(buffer, length);
+          if (this.#handlePacket(length)) this.#spin();
           return true;
         },
       },
@@ -78,8 +92,43 @@ export class StreamTransport implements Transport {
     this.#socket = socket;
   }
 
+  /** Whether it was answered at once: otherwise what answers it may need the event loop. */
+  readonly #handlePacket = (length: number): boolean => {
+    this.#sent = false;
+    this.#handling = true;
+    try {
+      this.#onPacket(this.#buffer, length);
+    } finally {
+      this.#handling = false;
+    }
+    return this.#sent;
+  };
+
+  #spin(): void {
+    if (this.#spinner) {
+      if (this.#spinner.run(this.#handlePacket)) this.#spinAfterwards();
+    } else if (--this.#untilSpinner === 0) {
+      const read = readerOf(this.#fd, this.#buffer);
+      // The number may be another file's once it is closed.
+      if (read) this.#spinner = new Spinner(() => (this.#closed || this.#socket?.destroyed ? 0 : read()));
+    }
+  }
+
   send(bytes: Uint8Array, length: number): boolean {
-    return !this.#closed && sendTo(this.#fd, bytes, length);
+    if (this.#closed) return false;
+    this.#sent = true;
+    if (!this.#handling && this.#spinner?.busy) this.#spinAfterwards();
+    return sendTo(this.#fd, bytes, length);
+  }
+
+  /** Before the event loop sleeps, but not now: others want their turn, or are in the middle of something. */
+  #spinAfterwards(): void {
+    if (this.#spinSoon) return;
+    this.#spinSoon = true;
+    setImmediate(() => {
+      this.#spinSoon = false;
+      this.#spin();
+    });
   }
 
   openBacking(fd: number): number {
