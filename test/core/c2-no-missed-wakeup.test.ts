@@ -1,7 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Adapter, type Context, WaitQueue } from '../../src/core/index.ts';
-import { asleep, Backend, blamed, driverForms, owner, read, READY, rig, Sleeper, startedRig, work } from './rig.ts';
+import {
+  asleep,
+  Backend,
+  blamed,
+  driverForms,
+  FAILED,
+  owner,
+  read,
+  READY,
+  rig,
+  Sleeper,
+  startedRig,
+  work,
+} from './rig.ts';
 
 const raises: Record<string, (context: Context) => void> = {
   'an interrupt': context => context.raiseInterrupt(1),
@@ -220,5 +233,15 @@ describe('C2: no missed wake-up', () => {
       backends.map(backend => backend.detached),
       [[0], []],
     );
+  });
+
+  it('link loss wakes who waits on a context that was detached before and still has something to read', () => {
+    const { adapter, context } = startedRig();
+    context.raiseInterrupt(1);
+    context.detach();
+    // In poll for POLLPRI, or in edge-triggered epoll: POLLIN is nothing new to it, POLLERR is.
+    const sleeper = asleep(context, () => assert.equal(context.poll(), FAILED));
+    adapter.loseLink();
+    assert.equal(sleeper.wakes, 1);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { codeOf, drain, driverForms, read, startedRig } from './rig.ts';
+import { codeOf, drain, driverForms, read, rig, startedRig, work } from './rig.ts';
 
 describe('C3: exactly once and in order', () => {
   it('an interrupt raised many times before it is read is read once, and again after it was read', () => {
@@ -20,6 +20,16 @@ describe('C3: exactly once and in order', () => {
       numbers.toSorted((a, b) => a - b).map(number => `irq ${number}`),
     );
   });
+
+  for (const count of [1, 31, 32, 33, 64, 65]) {
+    it(`the last of ${count} interrupts is read as the others, where a word of the bitmap begins or ends`, () => {
+      const context = rig().afu.openContext();
+      context.start(work(count));
+      context.raiseInterrupt(count);
+      context.raiseInterrupt(count);
+      assert.deepEqual(drain(context), [`irq ${count}`]);
+    });
+  }
 
   it('the newest fault replaces an unread one', () => {
     const { context } = startedRig();

@@ -2,81 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { decodeEvents, type CxlEvent } from '../../src/abi/index.ts';
-import { afuOptions, type ProcessElement } from '../../src/afu/index.ts';
-import { Adapter, type Context } from '../../src/core/index.ts';
-import { ContextHandle } from '../../src/devfs/context-handle.ts';
-import { DeviceFiles } from '../../src/devfs/device-files.ts';
-import { EventQueue, defineDriver, setDriverOps } from '../../src/driver/index.ts';
-import type { ReadRequest } from '../../src/fuse/index.ts';
-
-const START = 16;
-
-/** A read(2) whose answer the kernel takes, or not. */
-class FakeRead implements ReadRequest {
-  readonly pid = 0;
-  readonly uid = 0;
-  readonly gid = 0;
-  readonly signal: AbortSignal = new AbortController().signal;
-  readonly flags = 0;
-  readonly offset = 0;
-  readonly size = 4096;
-  readonly buffer: Uint8Array = new Uint8Array(START + 8192);
-  readonly start = START;
-  readonly #taken: boolean;
-  answered = false;
-  parked: (() => void) | undefined;
-  events: CxlEvent[] = [];
-  errno = 0;
-
-  constructor(taken: boolean) {
-    this.#taken = taken;
-  }
-
-  reply(length: number): boolean {
-    this.answered = true;
-    if (this.#taken) this.events = decodeEvents(this.buffer.slice(START), length);
-    return this.#taken;
-  }
-
-  replyWith(): boolean {
-    throw new Error('not for a device');
-  }
-
-  fail(errno: number): boolean {
-    this.answered = true;
-    this.errno = errno;
-    return this.#taken;
-  }
-
-  park(cancel: () => void): void {
-    this.parked = cancel;
-  }
-}
-
-interface Bench {
-  readonly context: Context;
-  readonly element: ProcessElement;
-  readonly read: (taken: boolean) => FakeRead;
-}
-
-function bench(eventsPerRead: number, open?: (context: Context) => void): Bench {
-  let element: ProcessElement | undefined;
-  const model = { name: 'test', attach: (attached: ProcessElement) => void (element = attached) };
-  const driver = defineDriver({ name: 'test', ...(open ? { open } : {}) });
-  const adapter = new Adapter({ afus: [afuOptions({ model, driver, eventsPerRead })] });
-  const context = adapter.afus[0]!.openContext();
-  context.start({ wed: 0n, amr: 0n, interrupts: 4, mmioErrorsAllOnes: false, pid: 0 });
-  const handle = new ContextHandle(context, new DeviceFiles(), { notify: () => false }, undefined);
-  const read = (taken: boolean): FakeRead => {
-    const request = new FakeRead(taken);
-    void handle.read(request);
-    return request;
-  };
-  return { context, element: element!, read };
-}
-
-const types = ({ events }: FakeRead): string[] => events.map(({ type }) => type);
+import { EventQueue, setDriverOps } from '../../src/driver/index.ts';
+import { bench, types } from './handle.ts';
 
 describe('C4: an answer that the kernel refuses', () => {
   for (const eventsPerRead of [1, 8]) {
