@@ -9,6 +9,7 @@ import {
 } from '../core/index.ts';
 import { ModuleTable } from '../driver/index.ts';
 import { columns } from './columns.ts';
+import { logLine } from './log-line.ts';
 
 /** Loads a driver's code anew from its file. */
 export type DriverLoader = (file: string) => Promise<AfuDriver>;
@@ -46,20 +47,14 @@ export class Modules {
         const text = new TextDecoder().decode(bytes).trim();
         try {
           await this.command(text);
-          this.#say(`${text}: done`);
+          this.#log(logLine(`modules: ${text}: done`));
         } catch (error) {
           // The writer sees an errno only.
-          this.#say(`${text}: ${error instanceof Error ? error.message : thrownText(error)}`);
+          this.#log(logLine(`modules: ${text}: ${error instanceof Error ? error.message : thrownText(error)}`));
           throw error instanceof CxlError ? error : new CxlError('EINVAL', 'write', text, { cause: error });
         }
       },
     };
-  }
-
-  /** One line, whatever was written: who may write need not be who reads the log. */
-  #say(text: string): void {
-    const line = text.replaceAll(/\p{Cc}/gu, ' ');
-    this.#log(`modules: ${line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}...` : line}`);
   }
 
   /** One line for each module, in the manner of lsmod(8). */
@@ -120,9 +115,6 @@ export class Modules {
     return module;
   }
 }
-
-/** Characters. */
-const LONGEST_LINE = 500;
 
 const USAGE = '"load FILE afuC.S ...", "unload NAME" or "reload NAME"';
 

@@ -13,7 +13,7 @@ import { FuseOpcode } from '../../src/fuse/wire.ts';
 import { readBody, releaseBody, writeBody } from '../fuse/kernel.ts';
 import { anyBytes, anyText, runs, Tree } from './support.ts';
 
-const { EINVAL, EBUSY, EEXIST, ENOENT, ENXIO, EAGAIN, EMSGSIZE } = constants.errno;
+const { EINVAL, EIO, EBUSY, EEXIST, ENODEV, ENOENT, ENXIO, EAGAIN, EMSGSIZE } = constants.errno;
 const O_WRONLY = 1;
 const O_RDONLY = 0;
 
@@ -185,6 +185,57 @@ const commandText = fc
   )
   .map(([verb, rest, blank, tail]) => new Uint8Array(Buffer.from([verb, ...rest].join(blank) + tail)));
 
+const injection = fc
+  .tuple(
+    fc.constantFrom(
+      'interrupt',
+      'fault',
+      'error',
+      'event',
+      'detach',
+      'delay',
+      'drop',
+      'link',
+      'probe',
+      'reset',
+      'valueOf',
+    ),
+    fc.constantFrom(
+      'afu0.0/0',
+      'afu0.0/1',
+      'afu0.0/*',
+      'afu0.0/99999',
+      'afu7.0/0',
+      'card0',
+      'card9',
+      'afu0.0',
+      '*',
+      '',
+    ),
+    fc.constantFrom(
+      '',
+      '1',
+      '2',
+      '3',
+      '0',
+      '-1',
+      '0x10',
+      '99999999999999999999',
+      'down',
+      'up',
+      'fail',
+      'force',
+      'text:x',
+      'ff0',
+      'ff',
+    ),
+    fc.constantFrom('', '\n', ' x', '\0', '\nprobe card0\n'),
+  )
+  .map(([verb, at, value, tail]) => new Uint8Array(Buffer.from(`${[verb, at, value].join(' ').trimEnd()}${tail}`)));
+
+/** What a command may change. */
+const stateOf = (tree: Tree): unknown => (JSON.parse(read(tree, 'debug/cxl/state')) as { adapters: unknown }).adapters;
+
 /** Loads nothing from anywhere: a path that begins with /a is a driver. */
 async function loadSpare(file: string): Promise<AfuDriver> {
   if (file.startsWith('/a')) return spare;
@@ -218,6 +269,38 @@ describe('anything written to debug/cxl', () => {
           }
           assert.equal(log.length, writes.length);
           assert.deepEqual(tree.kernel.warnings, []);
+        },
+      ),
+      runs(300),
+    );
+  });
+
+  it('inject: a command is carried out, all else refused with its errno, and then nothing but what came before has happened', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(2),
+        fc.array(fc.oneof({ weight: 3, arbitrary: injection }, { weight: 1, arbitrary: anyBytes }), {
+          minLength: 1,
+          maxLength: 8,
+        }),
+        async (contexts, writes) => {
+          const log: string[] = [];
+          const tree = new Tree({ irqsMin: 2 }, {}, undefined, line => void log.push(line));
+          for (let i = 0; i < contexts; i++) tree.open('dev/cxl/afu0.0s', 2);
+          for (const bytes of writes) {
+            const before = stateOf(tree);
+            const errno = await write(tree, 'debug/cxl/inject', bytes);
+            const text = Buffer.from(bytes).toString();
+            if (errno !== 0) {
+              assert.ok([EINVAL, ENOENT, EIO, EBUSY, ENODEV, EMSGSIZE].includes(errno), `${text}: errno ${errno}`);
+              if (!text.includes('\n')) assert.deepEqual(stateOf(tree), before, text);
+            } else if (text.trim() !== '') {
+              assert.match(text.trim(), /^(interrupt|fault|error|event|detach|delay|drop|link|probe|reset)\s/);
+            }
+          }
+          for (const line of log) assert.match(line, /^inject: [^\p{Cc}]{0,520}$/u, 'one bounded line for each');
+          assert.deepEqual(tree.kernel.warnings, []);
+          assert.ok(tree.serves);
         },
       ),
       runs(300),

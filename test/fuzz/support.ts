@@ -58,12 +58,13 @@ export class Tree {
     options: Omit<Partial<AfuDefinition>, 'model'> = {},
     card: Partial<AdapterOptions> = {},
     modules?: (adapter: Adapter) => Modules,
+    log?: (line: string) => void,
   ) {
     const model = { name: 'fuzz', usesMemory: false, attach: () => {} };
     const afu = afuOptions({ driver: defineDriver({ name: 'fuzz' }), ...options, model });
     this.adapter = new Adapter({ afus: [afu], callbackBudgetMs: Infinity, ...card });
     this.afu = this.adapter.afus[0]!;
-    this.kernel = new Kernel(deviceTree([this.adapter], new DeviceFiles(), modules?.(this.adapter)));
+    this.kernel = new Kernel(deviceTree([this.adapter], new DeviceFiles(), modules?.(this.adapter), log));
     this.kernel.init();
   }
 

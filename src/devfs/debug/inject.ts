@@ -1,4 +1,5 @@
-import { CxlError, type Adapter, type ControlFile } from '../../core/index.ts';
+import { CxlError, thrownText, type Adapter, type ControlFile } from '../../core/index.ts';
+import { logLine } from '../log-line.ts';
 import { commands } from './commands.ts';
 import { parseCommand } from './grammar.ts';
 
@@ -29,8 +30,8 @@ function carryOut(adapters: readonly Adapter[], line: string, log: (line: string
     if ('problem' in parsed) throw new CxlError('EINVAL', 'inject', parsed.problem);
     parsed.form.act(adapters, parsed.values);
   } catch (error) {
-    log(`inject: ${line}: ${error instanceof Error ? error.message : String(error)}`);
+    log(logLine(`inject: ${line}: ${error instanceof Error ? error.message : thrownText(error)}`));
     throw error;
   }
-  log(`inject: ${line}: done`);
+  log(logLine(`inject: ${line}: done`));
 }
