@@ -2,7 +2,7 @@ import { EVENT_HEADER_SIZE, MAX_DRIVER_EVENT_DATA } from '../abi/events.ts';
 import type { Adapter } from './adapter.ts';
 import type { AfuBackend, AfuMode, AfuOptions, ConfigurationRecord, CopyFault, PrefaultMode } from './afu-options.ts';
 import { completeRecord } from './configuration-record.ts';
-import { Context, type ContextStatus, type OpenOptions } from './context.ts';
+import { Context } from './context.ts';
 import { diagnose } from './diagnostics.ts';
 import { DriverModule } from './driver-module.ts';
 import type { AfuDriver } from './driver-ops.ts';
@@ -10,6 +10,7 @@ import { CxlError } from './errors.ts';
 import { LocalArea, checkProblemState, type ProblemState, type WindowMemory } from './problem-state.ts';
 import { isThenable } from './promises.ts';
 import { tracepoints } from './tracepoints.ts';
+import type { ContextStatus, OpenOptions } from './work.ts';
 
 /** The better mode first: the one that an AFU begins with. */
 const MODES = ['afu_directed', 'dedicated_process'] as const;

@@ -1,6 +1,8 @@
 import { MAX_DRIVER_EVENT_DATA } from '../abi/eventlayout.ts';
 import { POLLERR, POLLIN, POLLRDNORM } from '../abi/poll.ts';
 import type { Afu } from './afu.ts';
+import { AtomicSection } from './atomic-section.ts';
+import { ContextWindow } from './context-window.ts';
 import { diagnose, type Diagnostic } from './diagnostics.ts';
 import type { DriverModule } from './driver-module.ts';
 import { driverOpsForm, type DriverOps, type FetchDriverOps, type PollDriverOps } from './driver-ops.ts';
@@ -9,47 +11,12 @@ import { CxlError } from './errors.ts';
 import { FetchSource } from './fetch-source.ts';
 import { PendingEvents, type ContextCounters, type PendingKinds } from './pending-events.ts';
 import { PollSource } from './poll-source.ts';
-import { tracepoints } from './tracepoints.ts';
-import { AtomicSection } from './atomic-section.ts';
-import { ContextWindow } from './context-window.ts';
-import type { ProgramMemory } from './program-memory.ts';
-import type { WaitQueue } from './wait-queue.ts';
 import { watchPromise } from './promises.ts';
-
-/**
- * - `OPENED`: no work yet; nothing is pending, a reader waits.
- * - `STARTED`: work was started, the AFU raises events.
- * - `CLOSED`: detached; what was pending is still read, then read is EIO and poll POLLERR, for ever (C5).
- *
- * C original: `enum cxl_context_status` (drivers/misc/cxl/cxl.h).
- */
-export type ContextStatus = 'OPENED' | 'STARTED' | 'CLOSED';
+import { tracepoints } from './tracepoints.ts';
+import type { WaitQueue } from './wait-queue.ts';
+import type { ContextStatus, OpenOptions, Work } from './work.ts';
 
 const NOTHING_PENDING: PendingKinds = { driver: 0, interrupts: [], fault: false, error: false };
-
-/** What a context is started with: START_WORK's arguments after validation. */
-export interface Work {
-  /** Work element descriptor: 64 bits that mean something to the AFU alone. */
-  readonly wed: bigint;
-  /** Authority mask register, 0n unless asked for. */
-  readonly amr: bigint;
-  /** How many AFU interrupts, numbered from 1, `irqsMin` to `irqsMax` of the AFU. */
-  readonly interrupts: number;
-  /** After detach the problem state area reads as all-ones instead of raising SIGBUS. */
-  readonly mmioErrorsAllOnes: boolean;
-  /** The process whose memory the AFU works in: the one that started the work, not the one that opened. */
-  readonly pid: number;
-  /** That process's memory; absent where the door cannot reach one. Closed when the work is over. */
-  readonly memory?: ProgramMemory | undefined;
-}
-
-/** How a context is opened. */
-export interface OpenOptions {
-  /** As `afuC.Sm` does; default: as `s` or `d` does. */
-  readonly master?: boolean | undefined;
-  /** The process that opens, for whoever lists contexts; default 0, none. */
-  readonly pid?: number | undefined;
-}
 
 /**
  * One user of an AFU: a process element, its events and those who wait for them. Everything is synchronous. A reader

@@ -12,7 +12,8 @@ export {
 export { Afu, MAX_PROCESS_ELEMENTS } from './afu.ts';
 export type { AfuBackend, AfuMode, AfuOptions, ConfigurationRecord, CopyFault, PrefaultMode } from './afu-options.ts';
 export { withCardNumbers } from './card-numbers.ts';
-export { Context, type ContextStatus, type OpenOptions, type Work } from './context.ts';
+export { Context } from './context.ts';
+export type { ContextStatus, OpenOptions, Work } from './work.ts';
 export { ContextWindow } from './context-window.ts';
 export type { ProblemState, Window, WindowMemory } from './problem-state.ts';
 export type { ContextCounters, PendingKinds } from './pending-events.ts';
