@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { compileFunction } from 'node:vm';
 
 import type { DriverCheck, DriverFile } from '../check/index.ts';
-import { CxlError, type AfuDriver } from '../core/index.ts';
+import { messageOf, CxlError, type AfuDriver } from '../core/index.ts';
 import { defineDriver } from '../driver/index.ts';
 import { exists, ownEntries } from './load-file.ts';
 import { UserError } from './verb.ts';
@@ -51,7 +51,7 @@ export async function driverLoader(path: string, name: string): Promise<() => Dr
     if (error instanceof CxlError || error instanceof UserError) {
       throw new UserError(`${name}: ${error.message}`, { cause: error });
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw new UserError(`${name}: cannot be loaded: ${message.split('\n', 1)[0]}`, { cause: error });
   }
 }

@@ -2,7 +2,7 @@ import { access, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-import { thrownText } from '../core/index.ts';
+import { messageOf } from '../core/index.ts';
 import { UserError } from './verb.ts';
 
 /** Where this package's own entries are, so that a file finds `afukit` also where its project has not installed it. */
@@ -55,7 +55,7 @@ export async function exists(path: string): Promise<boolean> {
 
 /** On one line, with the place that a syntax error names on a line of its own. */
 function oneLine(error: unknown): string {
-  return thrownText(error instanceof Error ? error.message : error)
+  return messageOf(error)
     .split('\n')
     .map(line => line.trim())
     .filter(line => line !== '' && !line.startsWith('- ') && line !== 'Require stack:')

@@ -2,6 +2,7 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
+import { messageOf } from '../core/index.ts';
 import { parseMountinfo } from '../fuse/mountinfo.ts';
 import { UserError } from './verb.ts';
 
@@ -49,7 +50,7 @@ export function isGone(error: unknown): boolean {
 export function explained(error: unknown, mount: string, file: string): UserError {
   if (isGone(error)) return new UserError(`${mount} is not served any more`);
   if (codeOf(error) === 'EACCES') return new UserError(`only the owner of ${mount}/${file} and root may do that`);
-  return new UserError(`${mount}/${file}: ${error instanceof Error ? error.message : String(error)}`);
+  return new UserError(`${mount}/${file}: ${messageOf(error)}`);
 }
 
 /** `ENOENT` and the like; empty for what is no system error. */

@@ -11,6 +11,11 @@ export function thrownText(error: unknown): string {
   }
 }
 
+/** What a message says of something thrown: an error's own message, or its text. */
+export function messageOf(error: unknown): string {
+  return thrownText(error instanceof Error ? error.message : error);
+}
+
 /**
  * A system call's failure, in the shape of Node's own system errors: `code` is the errno's name, `errno` its negative
  * number and `syscall` the operation (`read`, `ioctl`, `open` ...).

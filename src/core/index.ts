@@ -33,7 +33,7 @@ export type {
   PollDriverOps,
 } from './driver-ops.ts';
 export { DriverModule, type ModuleState } from './driver-module.ts';
-export { CxlError, thrownText } from './errors.ts';
+export { CxlError, messageOf } from './errors.ts';
 export {
   connectTracepoints,
   tracepoints,

@@ -5,7 +5,7 @@ import {
   type AfuDriver,
   type ControlFile,
   type DriverModule,
-  thrownText,
+  messageOf,
 } from '../core/index.ts';
 import { ModuleTable } from '../driver/index.ts';
 import { columns } from './columns.ts';
@@ -50,7 +50,7 @@ export class Modules {
           this.#log(logLine(`modules: ${text}: done`));
         } catch (error) {
           // The writer sees an errno only.
-          this.#log(logLine(`modules: ${text}: ${error instanceof Error ? error.message : thrownText(error)}`));
+          this.#log(logLine(`modules: ${text}: ${messageOf(error)}`));
           throw error instanceof CxlError ? error : new CxlError('EINVAL', 'write', text, { cause: error });
         }
       },

@@ -1,7 +1,8 @@
 // Which process, and which of its memories: a number alone says neither, as it is used again, and exec(2) keeps it.
-import { closeSync, openSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 
 import { libc } from './libc.ts';
+import { threadGroup } from './process.ts';
 import { SharedWords } from './shared-words.ts';
 
 /** More than /proc/PID/stat ever has up to the fields that count: 28 numbers and a name. */
@@ -62,6 +63,7 @@ export class PinnedProcess {
   static of(threadId: number): PinnedProcess | undefined {
     let opened: number[] = [];
     try {
+      needOwnProc();
       const id = threadGroup(threadId);
       const known = pinned.get(id);
       if (known && known.failure() === undefined) {
@@ -157,12 +159,10 @@ function layoutOf(stat: number): string | undefined {
   return bytes.toString('latin1', from, at);
 }
 
-/** @throws a system error, and EXDEV when /proc is not that of our pid namespace */
-function threadGroup(threadId: number): number {
-  if (readlinkSync('/proc/self') !== String(process.pid)) {
-    throw Object.assign(new Error('/proc shows another pid namespace'), { code: 'EXDEV' });
-  }
-  return Number(/^Tgid:\t(\d+)$/m.exec(readFileSync(`/proc/${threadId}/status`, 'latin1'))?.[1]);
+/** @throws EXDEV */
+function needOwnProc(): void {
+  if (readlinkSync('/proc/self') === String(process.pid)) return;
+  throw Object.assign(new Error('/proc shows another pid namespace'), { code: 'EXDEV' });
 }
 
 function threadsOf(id: number): string[] {

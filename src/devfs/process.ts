@@ -8,7 +8,16 @@ import { readFileSync } from 'node:fs';
  */
 export function processOf(thread: number): number {
   if (thread === 0) return 0;
-  return Number(/^Tgid:\t(\d+)$/m.exec(read(`/proc/${thread}/status`))?.[1] ?? thread);
+  try {
+    return threadGroup(thread);
+  } catch {
+    return thread;
+  }
+}
+
+/** The process of a thread. @throws a system error when there is no such thread */
+export function threadGroup(thread: number): number {
+  return Number(/^Tgid:\t(\d+)$/m.exec(readFileSync(`/proc/${thread}/status`, 'latin1'))?.[1]);
 }
 
 /** A process's command as ps(1) shows it, at most 15 characters; null when the process is gone or not visible. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { diagnosticText, type Adapter, type Afu, type Context, type Diagnostic } from '../core/index.ts';
+import { diagnosticText, messageOf, type Adapter, type Afu, type Context, type Diagnostic } from '../core/index.ts';
 import { atProcessExit, startServing, viewsOf, type Serving } from '../devfs/index.ts';
 import { Complaints, type MayComplain } from './complaints.ts';
 import { eventText, Recorder, type DeliveredEvent, type EventPattern } from './delivered.ts';
@@ -265,8 +265,7 @@ function contextText(context: Context): string {
 
 const age = ({ at }: DeliveredEvent): number => Math.round(performance.now() - at);
 
-const texts = (errors: readonly unknown[]): string =>
-  errors.map(error => (error instanceof Error ? error.message : String(error))).join('\n');
+const texts = (errors: readonly unknown[]): string => errors.map(messageOf).join('\n');
 
 /**
  * Serves the device files of some AFUs on a mount of their own, until the host is closed.

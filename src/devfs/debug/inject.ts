@@ -1,4 +1,4 @@
-import { CxlError, thrownText, type Adapter, type ControlFile } from '../../core/index.ts';
+import { CxlError, messageOf, type Adapter, type ControlFile } from '../../core/index.ts';
 import { logLine } from '../log-line.ts';
 import { commands } from './commands.ts';
 import { parseCommand } from './grammar.ts';
@@ -30,7 +30,7 @@ function carryOut(adapters: readonly Adapter[], line: string, log: (line: string
     if ('problem' in parsed) throw new CxlError('EINVAL', 'inject', parsed.problem);
     parsed.form.act(adapters, parsed.values);
   } catch (error) {
-    log(logLine(`inject: ${line}: ${error instanceof Error ? error.message : thrownText(error)}`));
+    log(logLine(`inject: ${line}: ${messageOf(error)}`));
     throw error;
   }
   log(logLine(`inject: ${line}: done`));

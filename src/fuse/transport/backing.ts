@@ -1,11 +1,8 @@
 // Files for mmap(2) are registered by ioctl(2) on /dev/fuse, which Node lacks; koffi makes the call. Loaded at the first one.
-import { createRequire } from 'node:module';
-
-import type Koffi from 'koffi';
-
 import { errnoName } from '../errors.ts';
 import { LITTLE } from '../packet.ts';
 import { fuse_backing_map } from '../wire.ts';
+import { koffi } from './koffi.ts';
 
 /** _IOW(229, number, size), include/uapi/asm-generic/ioctl.h; some machines have the bit for writing elsewhere. */
 function iow(number: number, size: number): number {
@@ -29,13 +26,13 @@ type Ioctl = (fd: number, request: number, argument: Uint8Array) => number;
 
 let ioctl: Ioctl | undefined;
 
-/** @throws Error when koffi is not installed, or has no binary for this machine */
+/** @throws as {@link koffi} */
 function load(): Ioctl {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
-  const call = koffi.load(null).func('int ioctl(int fd, unsigned long request, ...)');
+  const library = koffi();
+  const call = library.load(null).func('int ioctl(int fd, unsigned long request, ...)');
   return (fd, request, argument) => {
     const result = call(fd, request, 'void *', argument) as number;
-    return result < 0 ? -koffi.errno() : result;
+    return result < 0 ? -library.errno() : result;
   };
 }
 

@@ -1,7 +1,5 @@
 // Asking /dev/fuse again for a moment before the event loop sleeps: waking a sleeping CPU costs more than most requests.
-import { createRequire } from 'node:module';
-
-import type Koffi from 'koffi';
+import { koffi } from './koffi.ts';
 
 /**
  * So many requests within so many milliseconds are a busy client. One that is woken now and then is none: it would be put on
@@ -78,9 +76,9 @@ export class Spinner {
 /** read(2) of `fd`, which must be non-blocking, into `buffer`; undefined where koffi is not there. */
 export function readerOf(fd: number, buffer: Uint8Array): (() => number) | undefined {
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
-    const read = koffi.load(null).func('long read(int fd, uintptr_t buffer, size_t size)');
-    const address = koffi.address(buffer);
+    const library = koffi();
+    const read = library.load(null).func('long read(int fd, uintptr_t buffer, size_t size)');
+    const address = library.address(buffer);
     const { byteLength } = buffer;
     return () => read(fd, address, byteLength) as number;
   } catch {
